@@ -29,7 +29,8 @@ pub(super) struct Counts {
     /// Recipients that were recorded but turned out not to get the mail: so many of the next ones
     /// are not recorded.
     pub(super) credit: u32,
-    pub(super) mail: Option<MailCount>,
+    /// By secret, of which few are valid at a time.
+    pub(super) mail: Vec<MailCount>,
     /// Usually only one, which is stored inline.
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
@@ -46,25 +47,22 @@ pub(super) struct UseCount {
 }
 
 /// Mails and recipients that have not been recorded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MailCount {
+    pub(super) tail: Option<Tail>,
     pub(super) mails: u32,
     pub(super) recipients: u32,
     pub(super) at: Timestamp,
 }
 
 impl MailCount {
-    pub(super) fn of(self, key: KeyId) -> MailEvent {
-        let Self {
-            mails,
-            recipients,
-            at,
-        } = self;
+    pub(super) fn of(&self, key: KeyId) -> MailEvent {
         MailEvent {
             key,
-            mails,
-            recipients,
-            at,
+            tail: self.tail.clone(),
+            mails: self.mails,
+            recipients: self.recipients,
+            at: self.at,
         }
     }
 }
@@ -120,16 +118,17 @@ impl Counts {
         }
     }
 
-    /// Counts mails.
-    pub(super) fn note_mail(&mut self, mails: u32, recipients: u32, at: Timestamp) {
-        let mail = self.mail.get_or_insert(MailCount {
-            mails: 0,
-            recipients: 0,
-            at,
-        });
-        mail.mails = mail.mails.saturating_add(mails);
-        mail.recipients = mail.recipients.saturating_add(recipients);
-        mail.at = at;
+    /// Counts mails with others of the same secret.
+    pub(super) fn note_mail(&mut self, mail: MailCount) {
+        let mut others = self.mail.iter_mut();
+        match others.find(|other| other.tail == mail.tail) {
+            Some(other) => {
+                other.mails = other.mails.saturating_add(mail.mails);
+                other.recipients = other.recipients.saturating_add(mail.recipients);
+                other.at = other.at.max(mail.at);
+            }
+            None => self.mail.push(mail),
+        }
     }
 
     /// Takes back the use of a limit, of which a part may be recorded already.
@@ -201,10 +200,11 @@ impl Counts {
     }
 
     /// Takes what will be recorded.
-    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend, Option<MailCount>) {
+    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend, Vec<MailCount>) {
         self.is_dirty = false;
         let unrecorded = std::mem::take(&mut self.unrecorded);
-        (std::mem::take(&mut self.seen), unrecorded, self.mail.take())
+        let mail = std::mem::take(&mut self.mail);
+        (std::mem::take(&mut self.seen), unrecorded, mail)
     }
 
     /// Adds what other processes used of the limit in the same window.

@@ -137,7 +137,12 @@ impl UsageRecorder {
             Use::Asked if verdict.is_accepted() => {}
             Use::Mail { recipients, unused } if verdict.is_accepted() => {
                 counts.give_back(unused);
-                counts.note_mail(1, recipients, presented.at);
+                counts.note_mail(MailCount {
+                    tail: presented.tail.cloned(),
+                    mails: 1,
+                    recipients,
+                    at: presented.at,
+                });
             }
             _ => counts.note(verdict, presented),
         }
@@ -250,8 +255,9 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn add(&mut self, key_usage: &'a KeyUsage) {
         let (seen, unrecorded, mail) = locked(&key_usage.counts).take();
-        if let Some((key, mail)) = key_usage.key.zip(mail) {
-            self.mail_events.push(mail.of(key));
+        for mail in mail {
+            self.mail_events
+                .extend(key_usage.key.map(|key| mail.of(key)));
             self.mail_of.push((mail, key_usage));
         }
         for seen in seen {
@@ -269,12 +275,7 @@ impl<'a> Batch<'a> {
             locked(&key_usage.counts).put_back(seen);
         }
         for (mail, key_usage) in self.mail_of {
-            let MailCount {
-                mails,
-                recipients,
-                at,
-            } = mail;
-            locked(&key_usage.counts).note_mail(mails, recipients, at);
+            locked(&key_usage.counts).note_mail(mail);
         }
         for ((_, used), key_usage) in self.used.into_iter().zip(self.spent_by) {
             locked(&key_usage.counts).refund(used);

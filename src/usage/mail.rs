@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::time::{latest, latest_day, moment};
 use super::{Error, UsageStore, day_of};
+use crate::key::Tail;
 use crate::settings::Retention;
 use crate::vault::KeyId;
 
@@ -12,10 +13,12 @@ use crate::vault::KeyId;
 pub(super) const TABLE: &str = include_str!("mail.sql");
 
 /// Mails and recipients of a key that were accepted at about the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailEvent {
     /// The key.
     pub key: KeyId,
+    /// The tail of the secret that was used to log in, if known.
+    pub tail: Option<Tail>,
     /// The number of mails.
     pub mails: u32,
     /// The number of recipients.
@@ -187,6 +190,7 @@ mod tests {
     use crate::usage::Details;
 
     const KEY: KeyId = 7;
+    const TAIL: &str = "AW9sAh0Pgr1XTPU5";
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect(text)
@@ -207,6 +211,7 @@ mod tests {
     fn accept(usage: &mut UsageStore, mails: u32, recipients: u32, time: &str) {
         let mail = MailEvent {
             key: KEY,
+            tail: Some(TAIL.parse().expect(TAIL)),
             mails,
             recipients,
             at: at(time),
@@ -291,6 +296,11 @@ mod tests {
                 mails: 1,
                 recipients: 2
             }
+        );
+        let secret = &usage.secrets(KEY, now).expect("secrets")[0];
+        assert_eq!(
+            (&*secret.tail, Some(secret.last_at)),
+            (TAIL, summary.last_used_at)
         );
         let recent = &usage.recent(&[KEY], now).expect("recent use")[&KEY];
         assert_eq!(recent.recipients.last(), Some(&2));

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::time::{latest, latest_day};
@@ -9,7 +10,7 @@ use super::{
     ACCEPTED, Error, MailEvent, UNKNOWN_KEY, UsageEvent, UsageStore, day_of, mail, networks,
     refusals,
 };
-use crate::key::{WindowSpend, WindowUse};
+use crate::key::{Tail, WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
 
@@ -44,6 +45,9 @@ impl UsageStore {
         write(&transaction, events, self.retention)?;
         for mail in mail {
             mail::note(&transaction, mail, self.retention)?;
+            if let Some(tail) = &mail.tail {
+                note_secret(&transaction, mail.key, tail, mail.at)?;
+            }
         }
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
@@ -128,16 +132,10 @@ fn write(to: &Transaction<'_>, events: &[UsageEvent], retention: Retention) -> R
             seen.begin_day(to, retention)?;
         }
     }
-    let mut secrets = to.prepare_cached(
-        "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-         ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3),
-           last_at = iif(last_at > ?4, ?3, max(last_at, ?3))",
-    )?;
     let accepted = || events.iter().filter(|seen| seen.verdict == ACCEPTED);
     for seen in accepted() {
         if let Some(tail) = &seen.tail {
-            let (at, latest) = (seen.at.as_second(), latest(seen.at));
-            secrets.execute(params![seen.key_id(), tail.as_str(), at, latest])?;
+            note_secret(to, seen.key_id(), tail, seen.at)?;
         }
     }
     // Of several addresses within a second, the last one is written last.
@@ -154,6 +152,17 @@ fn write(to: &Transaction<'_>, events: &[UsageEvent], retention: Retention) -> R
             refusals::note(to, key, seen)?;
         }
     }
+    Ok(())
+}
+
+/// Notes the use of a secret.
+fn note_secret(to: &Transaction<'_>, key: KeyId, tail: &Tail, at: Timestamp) -> Result<(), Error> {
+    let mut secrets = to.prepare_cached(
+        "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3),
+           last_at = iif(last_at > ?4, ?3, max(last_at, ?3))",
+    )?;
+    secrets.execute(params![key, tail.as_str(), at.as_second(), latest(at)])?;
     Ok(())
 }
 

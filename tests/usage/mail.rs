@@ -46,17 +46,27 @@ impl Policy {
     }
 }
 
+/// A `serve` and the address for Postfix.
+fn serve(sandbox: &Sandbox) -> (Server, String) {
+    let [listen, policy] = [17625, 17626].map(|port| format!("{}:{port}", loopback()));
+    let args = ["serve", "--listen", &listen, "--listen-policy", &policy];
+    let server = Server::of(sandbox, sandbox.command(args), &listen);
+    (server, policy)
+}
+
+/// The username that Dovecot gives Postfix for the key `shop`.
+fn username(secret: &str) -> String {
+    format!("shop/{}", &secret[secret.len() - 16..])
+}
+
 #[test]
 fn mails_that_postfix_asks_about_are_shown_with_their_recipients() {
     let sandbox = Sandbox::new();
     let generate = ["smtp", "shop", "--username", "shop", "--limit", "50/day"];
     let secret = sandbox.generate(generate);
     sandbox.generate(["api", "ci"]);
-    let (address, policy) = (loopback(), format!("{}:17626", loopback()));
-    let listen = format!("{address}:17625");
-    let serve = ["serve", "--listen", &listen, "--listen-policy", &policy];
-    let server = Server::of(&sandbox, sandbox.command(serve), &listen);
-    let username = format!("shop/{}", &secret[secret.len() - 16..]);
+    let (server, policy) = serve(&sandbox);
+    let username = username(&secret);
     let mut postfix = Policy::connect(&policy);
     postfix.send(&username, "1", 3, 1);
     postfix.send(&username, "2", 2, 0);
@@ -94,6 +104,26 @@ fn mails_that_postfix_asks_about_are_shown_with_their_recipients() {
         table.contains("MAIL TODAY") && table.contains("2 to 5 recipients"),
         "{table}"
     );
+}
+
+#[test]
+fn mail_in_an_open_session_counts_as_use_of_the_secret_that_logged_in() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["smtp", "shop", "--username", "shop"]);
+    let new = sandbox.run(["rotate", "shop"]).expect(0).secret();
+    let (server, policy) = serve(&sandbox);
+    let mut postfix = Policy::connect(&policy);
+    postfix.send(&username(&new), "1", 1, 0);
+    // Times are recorded in seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    postfix.send(&username(&new), "2", 1, 0);
+    postfix.send(&username(&old), "3", 1, 0);
+    wait_for("the mails", || {
+        recorded(&sandbox, "SELECT sum(mails) FROM mail") == Some(3)
+    });
+    server.stop();
+    let found = sandbox.run(["check", "--format", "json"]).expect(1).json();
+    assert_eq!(found[0]["finding"], "old-secret-used", "{found}");
 }
 
 #[test]

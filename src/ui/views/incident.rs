@@ -243,7 +243,7 @@ impl Incident<'_> {
     fn totals(&self, used: &Details) -> Vec<[String; 2]> {
         let first = used.secrets.iter().map(|secret| secret.first_at).min();
         let mut totals = vec![
-            ["First request".to_owned(), at_or_never(first)],
+            ["First use".to_owned(), at_or_never(first)],
             [
                 "Last request".to_owned(),
                 at_or_never(used.last_request_at()),
@@ -289,11 +289,11 @@ impl Incident<'_> {
             let tail = tail.map_or_else(|_| code(&secret.tail), |tail| ends_in(&tail, display));
             add(
                 secret.first_at,
-                format!("first request, with the secret that {tail}"),
+                format!("first use, with the secret that {tail}"),
             );
             add(
                 secret.last_at,
-                format!("last request, with the secret that {tail}"),
+                format!("last use, with the secret that {tail}"),
             );
         }
         for address in self.used.iter().flat_map(|used| &used.addresses) {
