@@ -78,8 +78,8 @@ impl PolicyRequest {
 mod tests {
     use super::*;
 
-    /// The example of SMTPD_POLICY_README, shortened.
-    const README: &str = "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=SMTP\n\
+    /// The example in Postfix's documentation, shortened.
+    const EXAMPLE: &str = "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=SMTP\n\
         helo_name=some.domain.tld\nqueue_id=8045F2AB23\nsender=foo@bar.tld\n\
         recipient=bar@foo.tld\nrecipient_count=0\nclient_address=1.2.3.4\n\
         client_name=another.domain.tld\nreverse_client_name=another.domain.tld\n\
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_postfix_writes_it() {
-        let request = PolicyRequest::parse(README.as_bytes()).expect("a request");
+        let request = PolicyRequest::parse(EXAMPLE.as_bytes()).expect("a request");
         let expected = PolicyRequest {
             stage: Stage::Recipient,
             username: "you".to_owned(),
