@@ -10,6 +10,8 @@ use crate::mail::networks::CASES;
 use crate::mail::reports::{Reports, expect_named};
 use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
+use crate::secrecy::watch::wait_for;
+use crate::serve::recording::recorded;
 
 /// The guide's commands, with the export where both sides can see it.
 const CONFIGURE: &str = "
@@ -63,6 +65,8 @@ fn a_key_is_only_accepted_from_its_networks() {
         let (machine, secret) = machine(debian);
         let users = "imported:{PLAIN}an old password";
         machine.sandbox.import("dovecot", users).expect(0);
+        machine.serve();
+        let mut counts = [0, 0];
         let imported = |address: &str| {
             let mut client = Client::new(&machine);
             let reply = client.reply_from(address, "imported", "an old password");
@@ -77,12 +81,22 @@ fn a_key_is_only_accepted_from_its_networks() {
             }
             sleep(LOOKED);
             machine.expect_networks(networks, &secret, from, not_from);
+            for (count, addresses) in counts.iter_mut().zip([from, not_from]) {
+                *count += i64::try_from(addresses.len()).unwrap();
+            }
             for address in from {
                 assert!(imported(address), "{networks}: {address}");
             }
             for address in not_from {
                 assert!(!imported(address), "{networks}: {address}");
             }
+        }
+        for (verdict, count) in ["accepted", "network"].into_iter().zip(counts) {
+            let counted =
+                format!("SELECT sum(count) FROM days WHERE key_id = 1 AND verdict = '{verdict}'");
+            wait_for(verdict, || {
+                recorded(&machine.sandbox, &counted) == Some(count)
+            });
         }
         machine.expect_no_errors();
     });
