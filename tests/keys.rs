@@ -68,7 +68,8 @@ fn an_api_key_has_the_given_fields() {
             "status": "active", "permission": "read-only", "limit": "20000/day",
             "description": "nightly reports", "created_at": null,
             "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
-            "is_default": false, "usage": null, "secrets": [{
+            "senders": null, "networks": null, "mails_today": null, "recipients_today": null,
+            "limit_used": null, "limit_resets_at": null, "is_default": false, "usage": null, "secrets": [{
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,
             }],
@@ -113,8 +114,7 @@ fn flags_of_the_other_kind_are_refused() {
     let sandbox = Sandbox::new();
     for (args, flag) in [
         (["smtp", "x", "--permission", "full"], "--permission"),
-        (["smtp", "x", "--plan", "free"], "--plan"),
-        (["smtp", "x", "--limit", "1/day"], "--limit"),
+        (["api", "x", "--sender", "example.com"], "--sender"),
         (["api", "x", "--username", "rails"], "--username"),
     ] {
         let run = Run::of(
