@@ -187,7 +187,7 @@ impl LoginReport {
             }
             Some(FoundSecret::Dead(_)) | None => {
                 // The key of a shared login is unknown.
-                let record = vault.of_username(&self.login)?;
+                let record = vault.of_username(self.username())?;
                 let verdict = record.as_ref().map(|record| refusal_reason(record, clock));
                 ReportedLogin {
                     verdict: verdict.unwrap_or(Verdict::Unknown),
@@ -197,6 +197,12 @@ impl LoginReport {
                 }
             }
         })
+    }
+
+    /// The login, without the tail that the password query puts behind it.
+    fn username(&self) -> &str {
+        let with_tail = self.login.rsplit_once('/');
+        with_tail.map_or(&self.login, |(username, _)| username)
     }
 
     /// The presented secret, or the one with the same tail.
@@ -221,12 +227,12 @@ impl LoginReport {
             .transpose()?;
         // An imported password has no known tail, and so none is reported.
         let known = match by_tail.flatten() {
-            None if self.tail.is_empty() => vault.imported(&self.login)?,
+            None if self.tail.is_empty() => vault.imported(self.username())?,
             by_tail => by_tail.filter(|known| known.record.key.kind() == Kind::Smtp),
         };
         let (record, tail) = match known {
             Some(known) => (Some(known.record), Some(known.tail)),
-            None => (vault.of_username(&self.login)?, tail),
+            None => (vault.of_username(self.username())?, tail),
         };
         Ok(ReportedLogin {
             verdict: Verdict::Accepted,

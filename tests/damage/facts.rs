@@ -256,12 +256,12 @@ fn checksums_are_hidden_from_people_and_their_salt_is_deleted_with_the_secret() 
     assert_eq!(each.len(), 8, "{salts:?}");
     let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
     let checksums = log.to_string().matches(r#""field":"checksum""#).count();
-    assert_eq!(checksums, 7, "{log}");
+    assert_eq!(checksums, 8, "{log}");
     for format in ["text", "csv"] {
         let log = sandbox.run(["log", "--format", format]).expect(0);
         assert!(!log.stdout.contains("checksum"), "{log:?}");
     }
-    for name in ["web", "mail", "off", "ci", "old_user", "planted"] {
+    for name in ["web", "mail", "off", "ci", "old_user", "planted", "shop"] {
         sandbox.run(["delete", name, "--yes"]).expect(0);
     }
     let vault = fs::read(sandbox.vault()).unwrap();

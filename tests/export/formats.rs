@@ -177,7 +177,8 @@ fn dovecot(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
     let parts = lines.map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         let (login, tail) = fields[0].split_once('|').unwrap();
-        assert_eq!(fields[2..], ["", "", "", "", "", &format!("tail={tail}")]);
+        let extra = format!("user={login}/{tail} tail={tail}");
+        assert_eq!(fields[2..], ["", "", "", "", "", &extra]);
         (login.to_owned(), tail.to_owned(), fields[1].to_owned())
     });
     parts.collect()

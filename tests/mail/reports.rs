@@ -95,9 +95,10 @@ fn a_login_is_reported_with_its_tail_to_where_serve_listens() {
         assert_eq!(machine.login("shop_prod", "guessed"), Refused);
         let refused = reports.next();
         assert_eq!(accepted["tail"], secret[secret.len() - 16..]);
+        let tail = &secret[secret.len() - 16..];
         assert_eq!(
             (&accepted["login"], &accepted["success"]),
-            (&"shop_prod".into(), &true.into())
+            (&format!("shop_prod/{tail}").into(), &true.into())
         );
         assert_eq!(
             (&accepted["mech"], &accepted["protocol"]),
