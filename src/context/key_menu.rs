@@ -37,21 +37,21 @@ impl KeyPrompt {
 
 /// A key in the menu; a damaged one can still be named.
 enum OfferedKey {
-    Whole(Record),
+    Readable(Record),
     Damaged(KeyName),
 }
 
 impl OfferedKey {
     fn name(&self) -> &KeyName {
         match self {
-            Self::Whole(record) => &record.key.name,
+            Self::Readable(record) => &record.key.name,
             Self::Damaged(name) => name,
         }
     }
 
     fn record(&self) -> Option<&Record> {
         match self {
-            Self::Whole(record) => Some(record),
+            Self::Readable(record) => Some(record),
             Self::Damaged(_) => None,
         }
     }
@@ -106,13 +106,13 @@ fn candidates(
         Some(_) => Vec::new(),
         None => vault.names("", MAX_OFFERED + 1)?,
     };
-    let result_file: HashSet<String> = records
+    let readable: HashSet<String> = records
         .iter()
         .map(|record| record.key.name.folded())
         .collect();
-    names.retain(|name| !result_file.contains(&name.folded()));
-    let result_file = records.into_iter().map(OfferedKey::Whole);
-    Ok(result_file
+    names.retain(|name| !readable.contains(&name.folded()));
+    let readable = records.into_iter().map(OfferedKey::Readable);
+    Ok(readable
         .chain(names.into_iter().map(OfferedKey::Damaged))
         .collect())
 }
@@ -148,7 +148,7 @@ fn items(candidates: &[OfferedKey], vault: &Vault, context: &Context) -> Vec<Men
                 String::new(),
             ]
         }
-        OfferedKey::Whole(record) => KeyView::new(&record.key, display.now)
+        OfferedKey::Readable(record) => KeyView::new(&record.key, display.now)
             .with_use(summaries.next().flatten())
             .menu_item(&display),
     };

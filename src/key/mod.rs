@@ -2,6 +2,7 @@
 //!
 //! Uses no clock, I/O, SQL or terminal: time, randomness and cost are parameters.
 
+mod allow_list;
 mod brand;
 mod description;
 mod expiry;

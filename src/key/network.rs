@@ -7,69 +7,45 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::Invalid;
-
-/// How many networks a key may be bound to: each of its uses is compared with all of them.
-const MAX_NETWORKS: usize = 32;
+use super::allow_list::{AllowList, Allowed};
 
 /// How long the bits are that map an IPv4 address into IPv6 (RFC 4291, section 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
 
 /// The networks that a key may be used from; by default any.
 ///
-/// Written as CIDR blocks or single addresses, separated by commas, or as `any`. IPv4 networks that
-/// are mapped into IPv6 are IPv4 networks, as is an address that is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Networks(Box<[IpNet]>);
+/// Written as CIDR blocks or single addresses. IPv4 networks that are mapped into IPv6 are IPv4
+/// networks, as is an address that is.
+pub type Networks = AllowList<Network>;
+
+/// A network of one IP version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network(IpNet);
 
 impl Networks {
-    /// Whether a key can be used from anywhere.
-    pub fn are_any(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether they include the address. One that is not known is in none of them.
     pub fn include(&self, address: Option<IpAddr>) -> bool {
-        self.are_any()
-            || address.is_some_and(|address| {
-                let address = address.to_canonical();
-                self.0.iter().any(|network| network.contains(&address))
-            })
+        let address = address.map(|address| address.to_canonical());
+        self.allow(|network| address.is_some_and(|address| network.0.contains(&address)))
     }
 }
 
-impl fmt::Display for Networks {
+impl Allowed for Network {
+    const PLURAL: &str = "networks";
+    const TOO_MANY: &str = "combine neighbouring networks into larger ones";
+}
+
+impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.are_any() {
-            return f.write_str("any");
-        }
-        for (at, network) in self.0.iter().enumerate() {
-            let separator = if at == 0 { "" } else { "," };
-            write!(f, "{separator}{network}")?;
-        }
-        Ok(())
+        self.0.fmt(f)
     }
 }
 
-impl FromStr for Networks {
+impl FromStr for Network {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text == "any" {
-            return Ok(Self::default());
-        }
-        let mut networks = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            let network = network(part)?;
-            if !networks.contains(&network) {
-                networks.push(network);
-            }
-        }
-        if networks.len() > MAX_NETWORKS {
-            let rule = format!("a key can be bound to at most {MAX_NETWORKS} networks");
-            return Err(Invalid::new("a list of networks", text, rule)
-                .with_hint("combine neighbouring networks into larger ones"));
-        }
-        Ok(Self(networks.into()))
+        network(text).map(Self)
     }
 }
 

@@ -57,6 +57,32 @@ pub enum Access {
     },
 }
 
+impl Access {
+    /// The same with what is given; what keys of the kind do not have is ignored.
+    pub fn with(
+        &self,
+        new_permission: Option<&Permission>,
+        new_senders: Option<&Senders>,
+        new_limit: Option<Limit>,
+    ) -> Self {
+        match self {
+            Self::Smtp {
+                username,
+                senders,
+                limit,
+            } => Self::Smtp {
+                username: username.clone(),
+                senders: new_senders.unwrap_or(senders).clone(),
+                limit: new_limit.unwrap_or(*limit),
+            },
+            Self::Api { permission, limit } => Self::Api {
+                permission: new_permission.unwrap_or(permission).clone(),
+                limit: new_limit.unwrap_or(*limit),
+            },
+        }
+    }
+}
+
 impl Key {
     /// Creates an active key without description, expiry or retiring secret; not a decoy.
     pub fn new(name: KeyName, access: Access, tail: Tail, created_at: Timestamp) -> Self {

@@ -4,9 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Invalid;
-
-/// How many senders a key may be bound to: each of its mails is compared with all of them.
-const MAX_SENDERS: usize = 32;
+use super::allow_list::{AllowList, Allowed};
 
 /// The longest domain, in characters (RFC 1035, section 2.3.4), and the longest of its labels.
 const MAX_DOMAIN: usize = 253;
@@ -19,12 +17,11 @@ const MAX_LOCAL: usize = 64;
 ///
 /// Each is an address, a domain, the sub-domains of one (with a dot before it), or `null`: the empty
 /// sender of bounces and notifications (RFC 5321, section 4.5.5). Compared without case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Senders(Box<[Sender]>);
+pub type Senders = AllowList<Sender>;
 
-/// Some senders. Their text is in lower case.
+/// Some senders, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Sender {
+pub enum Sender {
     /// The empty one.
     Null,
     /// One address.
@@ -36,39 +33,24 @@ enum Sender {
 }
 
 impl Senders {
-    /// Whether a key can use every sender.
-    pub fn are_any(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether they include this one, as Postfix tells it: an address without brackets, or nothing.
     pub fn include(&self, sender: &str) -> bool {
         let sender = sender.to_ascii_lowercase();
         // The local part may have another `@` within quotation marks.
         let domain = sender.rsplit_once('@').map(|(_, domain)| domain);
-        self.are_any()
-            || self.0.iter().any(|allowed| match allowed {
-                Sender::Null => sender.is_empty(),
-                Sender::Address(address) => sender == *address,
-                Sender::Domain(name) => domain == Some(name),
-                Sender::Subdomains(name) => domain.is_some_and(|domain| {
-                    domain.len() > name.len() && domain.ends_with(name.as_str())
-                }),
-            })
+        self.allow(|allowed| match allowed {
+            Sender::Null => sender.is_empty(),
+            Sender::Address(address) => sender == *address,
+            Sender::Domain(name) => domain == Some(name),
+            Sender::Subdomains(name) => domain
+                .is_some_and(|domain| domain.len() > name.len() && domain.ends_with(name.as_str())),
+        })
     }
 }
 
-impl fmt::Display for Senders {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.are_any() {
-            return f.write_str("any");
-        }
-        for (at, sender) in self.0.iter().enumerate() {
-            let separator = if at == 0 { "" } else { "," };
-            write!(f, "{separator}{sender}")?;
-        }
-        Ok(())
-    }
+impl Allowed for Sender {
+    const PLURAL: &str = "senders";
+    const TOO_MANY: &str = "allow whole domains, or split the work between several keys";
 }
 
 impl fmt::Display for Sender {
@@ -77,29 +59,6 @@ impl fmt::Display for Sender {
             Self::Null => "null",
             Self::Address(text) | Self::Domain(text) | Self::Subdomains(text) => text,
         })
-    }
-}
-
-impl FromStr for Senders {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text == "any" {
-            return Ok(Self::default());
-        }
-        let mut senders = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            let sender = part.parse()?;
-            if !senders.contains(&sender) {
-                senders.push(sender);
-            }
-        }
-        if senders.len() > MAX_SENDERS {
-            let rule = format!("a key can be bound to at most {MAX_SENDERS} senders");
-            return Err(Invalid::new("a list of senders", text, rule)
-                .with_hint("allow whole domains, or split the work between several keys"));
-        }
-        Ok(Self(senders.into()))
     }
 }
 

@@ -6,7 +6,7 @@ use strum::IntoStaticStr;
 use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, EffectiveStatus, Invalid, Key, KeyName, Kind};
+use crate::key::{EffectiveStatus, Invalid, Key, KeyName, Kind};
 use crate::vault::{Field, Record, differences};
 
 /// What the vault has for a key in the manifest.
@@ -294,7 +294,9 @@ impl ManifestKey {
         let key = &record.key;
         let mut finding = None;
         let mut after = Key {
-            access: self.granted(&key.access),
+            access: key
+                .access
+                .with(self.permission.as_ref(), self.senders.as_ref(), self.limit),
             networks: self.networks.as_ref().unwrap_or(&key.networks).clone(),
             description: self
                 .description
@@ -325,23 +327,5 @@ impl ManifestKey {
             finding,
             ..Step::from(action)
         })
-    }
-
-    fn granted(&self, access: &Access) -> Access {
-        match access {
-            Access::Smtp {
-                username,
-                senders,
-                limit,
-            } => Access::Smtp {
-                username: username.clone(),
-                senders: self.senders.as_ref().unwrap_or(senders).clone(),
-                limit: self.limit.unwrap_or(*limit),
-            },
-            Access::Api { permission, limit } => Access::Api {
-                permission: self.permission.as_ref().unwrap_or(permission).clone(),
-                limit: self.limit.unwrap_or(*limit),
-            },
-        }
     }
 }

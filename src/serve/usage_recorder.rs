@@ -21,6 +21,8 @@ const BATCH_SIZE: usize = 2048;
 #[derive(Debug)]
 pub(super) struct UsageRecorder {
     usage: Mutex<Option<UsageStore>>,
+    /// The same record once more, to read while another thread writes.
+    reader: Mutex<Option<UsageStore>>,
     retention: Retention,
     usages: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// The use of secrets that are always refused: dead ones, whose keys may be deleted, and
@@ -37,6 +39,7 @@ impl UsageRecorder {
     pub(super) fn new(retention: Retention) -> Self {
         Self {
             usage: Mutex::default(),
+            reader: Mutex::default(),
             retention,
             usages: Mutex::default(),
             refused: Mutex::default(),
@@ -67,7 +70,7 @@ impl UsageRecorder {
     /// The use of a key. Blocks when the key is first seen, to read what it has used of its limit.
     pub(super) fn key_usage(&self, record: &Record, source: &VaultHandle) -> Arc<KeyUsage> {
         self.try_key_usage(record, source).unwrap_or_else(|| {
-            let used = self.with_usage(source, |usage| usage.used(record.id));
+            let used = self.with(&self.reader, source, |usage| usage.used(record.id));
             self.begin(record.id, used.unwrap_or_default())
         })
     }
@@ -91,7 +94,7 @@ impl UsageRecorder {
     }
 
     fn cached_use(&self, key: KeyId) -> Option<WindowUse> {
-        let opened = self.usage.try_lock().ok()?;
+        let opened = self.reader.try_lock().ok()?;
         let usage = opened.as_ref().filter(|usage| usage.is_in_place())?;
         usage.used(key).ok()
     }
@@ -176,7 +179,7 @@ impl UsageRecorder {
         for key_usage in &usages {
             taken.add(key_usage);
         }
-        let recorded = self.with_usage(source, |usage| {
+        let recorded = self.with(&self.usage, source, |usage| {
             usage.record(&taken.events, &taken.used, &taken.mail_events)
         });
         match recorded {
@@ -211,6 +214,7 @@ impl UsageRecorder {
             locked(&self.refused).clear();
             locked(&self.dirty).clear();
             *locked(&self.usage) = None;
+            *locked(&self.reader) = None;
         }
     }
 
@@ -222,12 +226,13 @@ impl UsageRecorder {
     }
 
     /// Opens the usage record if necessary, and uses it.
-    fn with_usage<T>(
+    fn with<T>(
         &self,
+        store: &Mutex<Option<UsageStore>>,
         source: &VaultHandle,
         work: impl FnOnce(&mut UsageStore) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut opened = locked(&self.usage);
+        let mut opened = locked(store);
         let mut usage = match opened.take().filter(UsageStore::is_in_place) {
             Some(usage) => usage,
             None => source.open_usage(self.retention)?,

@@ -54,11 +54,8 @@ impl DoctorReport<'_> {
                 "the next command upgrades it and keeps a copy: `postkey list`",
             ),
         }
-        let result_file = vault.check_pages();
-        self.outcome(
-            "whole",
-            result_file.map(|()| "every page is readable".to_owned()),
-        );
+        let pages = vault.check_pages();
+        self.outcome("whole", pages.map(|()| "every page is readable".to_owned()));
         self.log(vault);
         self.clock(vault);
         self.keys(vault);

@@ -99,20 +99,7 @@ impl RequestedChange {
         new_limit: Option<Limit>,
     ) -> Result<Access, Error> {
         self.bounds.expect_fit(key.kind())?;
-        Ok(match &key.access {
-            Access::Api { permission, limit } => Access::Api {
-                permission: new_permission.unwrap_or(permission).clone(),
-                limit: new_limit.unwrap_or(*limit),
-            },
-            Access::Smtp {
-                username,
-                senders,
-                limit,
-            } => Access::Smtp {
-                username: username.clone(),
-                senders: self.bounds.sender.as_ref().unwrap_or(senders).clone(),
-                limit: new_limit.unwrap_or(*limit),
-            },
-        })
+        let senders = self.bounds.sender.as_ref();
+        Ok(key.access.with(new_permission, senders, new_limit))
     }
 }

@@ -197,7 +197,7 @@ impl Authorizer {
         }
     }
 
-    pub(super) async fn key_usage(&self, record: Record) -> Result<Arc<KeyUsage>, Error> {
+    pub(in crate::serve) async fn key_usage(&self, record: Record) -> Result<Arc<KeyUsage>, Error> {
         let (source, usage_recorder) = (Arc::clone(&self.source), Arc::clone(&self.usage_recorder));
         self.reading(move || Ok(usage_recorder.key_usage(&record, &source)))
             .await
@@ -337,7 +337,7 @@ impl Authorizer {
     }
 
     /// Reads on a thread of the pool, so that other requests do not wait.
-    pub(super) async fn reading<T: Send + 'static>(
+    pub(in crate::serve) async fn reading<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {

@@ -94,12 +94,13 @@ impl App {
             let login = username.to_owned();
             let source = Arc::clone(&self.source);
             let read = move || Ok(source.read(|vault| of_login(vault, &login))?.value);
-            return self.read_policy(read).await.map(Candidates::Secrets);
+            let secrets = self.authorizer.reading(read).await;
+            return secrets.map(Candidates::Secrets);
         };
         let found = match self.source.try_look_up(&tail) {
             Err(Error::Busy) => {
                 let source = Arc::clone(&self.source);
-                self.read_policy(move || source.look_up(&tail)).await
+                self.authorizer.reading(move || source.look_up(&tail)).await
             }
             found => found,
         };
@@ -114,15 +115,6 @@ impl App {
             Some(FoundSecret::Dead(dead)) => Candidates::Dead(dead),
             None => Candidates::Secrets(Vec::new()),
         })
-    }
-
-    /// Reads on a thread of the pool, so that other requests do not wait.
-    async fn read_policy<T: Send + 'static>(
-        &self,
-        read: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let read = self.readers.run(move |()| read()).await;
-        read.unwrap_or(Err(Error::Busy))
     }
 
     async fn judge_policy(
@@ -150,13 +142,7 @@ impl App {
         let record = &secret.record;
         let key_usage = match self.usage_recorder.try_key_usage(record, &self.source) {
             Some(key_usage) => key_usage,
-            None => {
-                let (recorder, source) =
-                    (Arc::clone(&self.usage_recorder), Arc::clone(&self.source));
-                let record = record.clone();
-                self.read_policy(move || Ok(recorder.key_usage(&record, &source)))
-                    .await?
-            }
+            None => self.authorizer.key_usage(record.clone()).await?,
         };
         let presented = PresentedUse {
             tail: Some(&secret.tail),
