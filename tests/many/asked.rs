@@ -172,7 +172,7 @@ fn flags_that_are_one_keys_own_are_refused() {
             &["smtp", "--passphrase-file", "names"],
             "only for the default key",
         ),
-        (&["smtp", "--limit", "3/day"], "no --limit"),
+        (&["smtp", "--permission", "full"], "no --permission"),
         (&["api", "ci"], "cannot be used with"),
         (&[], "KIND"),
         (&["api", "--expires", "2001-01-01"], "not in the future"),
