@@ -121,13 +121,13 @@ fn a_killed_process_leaves_no_lock_and_an_intact_vault() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let mut killed = 0;
-    for delay in 0..60 {
+    for delay in (0..15_000).step_by(250) {
         let mut child = quiet(&sandbox, &["regenerate", "--yes", "ci"]);
-        sleep(Duration::from_millis(delay));
+        sleep(Duration::from_micros(delay));
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
         let mut child = quiet(&sandbox, &["deactivate", "ci"]);
-        sleep(Duration::from_millis(delay / 4));
+        sleep(Duration::from_micros(delay / 4));
         child.kill().unwrap();
         child.wait().unwrap();
         sandbox.run(["activate", "ci", "--wait", "1s"]).expect(0);
