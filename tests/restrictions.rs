@@ -59,7 +59,10 @@ fn a_key_has_the_given_restrictions() {
     }
     let csv = sandbox.run(["list", "--format", "csv"]).expect(0).stdout;
     assert!(
-        csv.lines().next().unwrap().ends_with(",senders,networks,mails_today,recipients_today"),
+        csv.lines()
+            .next()
+            .unwrap()
+            .ends_with(",senders,networks,mails_today,recipients_today"),
         "{csv}"
     );
     assert!(

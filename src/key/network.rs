@@ -16,11 +16,11 @@ const MAPPED_PREFIX: u8 = 96;
 ///
 /// Written as CIDR blocks or single addresses. IPv4 networks that are mapped into IPv6 are IPv4
 /// networks, as is an address that is.
-pub type Networks = AllowList<Network>;
+pub type Networks = AllowList<AllowedNetwork>;
 
 /// A network of one IP version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network(IpNet);
+pub struct AllowedNetwork(IpNet);
 
 impl Networks {
     /// Whether they include the address. One that is not known is in none of them.
@@ -30,18 +30,18 @@ impl Networks {
     }
 }
 
-impl Allowed for Network {
+impl Allowed for AllowedNetwork {
     const PLURAL: &str = "networks";
     const TOO_MANY: &str = "combine neighbouring networks into larger ones";
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for AllowedNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl FromStr for Network {
+impl FromStr for AllowedNetwork {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {

@@ -17,11 +17,11 @@ const MAX_LOCAL: usize = 64;
 ///
 /// Each is an address, a domain, the sub-domains of one (with a dot before it), or `null`: the empty
 /// sender of bounces and notifications (RFC 5321, section 4.5.5). Compared without case.
-pub type Senders = AllowList<Sender>;
+pub type Senders = AllowList<AllowedSender>;
 
 /// Some senders, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sender {
+pub enum AllowedSender {
     /// The empty one.
     Null,
     /// One address.
@@ -39,21 +39,21 @@ impl Senders {
         // The local part may have another `@` within quotation marks.
         let domain = sender.rsplit_once('@').map(|(_, domain)| domain);
         self.allow(|allowed| match allowed {
-            Sender::Null => sender.is_empty(),
-            Sender::Address(address) => sender == *address,
-            Sender::Domain(name) => domain == Some(name),
-            Sender::Subdomains(name) => domain
+            AllowedSender::Null => sender.is_empty(),
+            AllowedSender::Address(address) => sender == *address,
+            AllowedSender::Domain(name) => domain == Some(name),
+            AllowedSender::Subdomains(name) => domain
                 .is_some_and(|domain| domain.len() > name.len() && domain.ends_with(name.as_str())),
         })
     }
 }
 
-impl Allowed for Sender {
+impl Allowed for AllowedSender {
     const PLURAL: &str = "senders";
     const TOO_MANY: &str = "allow whole domains, or split the work between several keys";
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for AllowedSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Null => "null",
@@ -62,7 +62,7 @@ impl fmt::Display for Sender {
     }
 }
 
-impl FromStr for Sender {
+impl FromStr for AllowedSender {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
