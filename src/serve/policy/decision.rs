@@ -8,7 +8,7 @@ use super::request::{PolicyRequest, Stage};
 use super::response::{PolicyDecision, PolicyRefusal};
 use crate::key::{Allowance, Kind, Limit, Networks, Tail};
 use crate::serve::app::App;
-use crate::serve::key_usage::{PresentedUse, Use};
+use crate::serve::key_usage::{KeyUsage, PresentedUse, Use};
 use crate::settings::Permissions;
 use crate::vault::{DeadSecret, Error, FoundSecret, StoredSecret, Vault};
 use crate::verify::{Client, Need, Question, Verdict, allowance, judge};
@@ -70,7 +70,11 @@ impl App {
         let candidates = self.candidates(&request.username).await?;
         let secrets = match candidates {
             Candidates::Secrets(secrets) => secrets,
-            Candidates::Dead(dead) => return Ok(self.refuse_dead(*dead, request, now)),
+            Candidates::Dead(dead) => {
+                let key_usage = self.usage_recorder.refused(dead.key_id, &self.source);
+                let tail = Some(&dead.tail);
+                return Ok(self.refuse_secret(dead.cause.into(), &key_usage, tail, request, now));
+            }
         };
         let mut first = None;
         for secret in secrets {
@@ -79,10 +83,13 @@ impl App {
                 PolicyDecision::Refuse(refusal) => first = first.or(Some(refusal)),
             }
         }
-        Ok(PolicyDecision::Refuse(first.unwrap_or_else(|| {
-            self.count_unknown(request, now);
-            PolicyRefusal::of(Verdict::Unknown)
-        })))
+        Ok(match first {
+            Some(refusal) => PolicyDecision::Refuse(refusal),
+            None => {
+                let key_usage = self.usage_recorder.unknown_key();
+                self.refuse_secret(Verdict::Unknown, key_usage, None, request, now)
+            }
+        })
     }
 
     /// Looks up the secret whose tail is in a username, or those of a login.
@@ -176,34 +183,23 @@ impl App {
         }))
     }
 
-    fn refuse_dead(
+    /// Refuses a secret that no key has, and counts that.
+    fn refuse_secret(
         &self,
-        dead: DeadSecret,
+        verdict: Verdict,
+        key_usage: &Arc<KeyUsage>,
+        tail: Option<&Tail>,
         request: &PolicyRequest,
         now: Timestamp,
     ) -> PolicyDecision {
-        let verdict = dead.cause.into();
-        let key_usage = self.usage_recorder.refused(dead.key_id, &self.source);
         let presented = PresentedUse {
-            tail: Some(&dead.tail),
+            tail,
             address: request.address,
             at: now,
         };
         self.usage_recorder
-            .count(&key_usage, presented, |_| (verdict, None));
+            .count(key_usage, presented, |_| (verdict, None));
         PolicyDecision::Refuse(PolicyRefusal::of(verdict))
-    }
-
-    fn count_unknown(&self, request: &PolicyRequest, now: Timestamp) {
-        let presented = PresentedUse {
-            tail: None,
-            address: request.address,
-            at: now,
-        };
-        self.usage_recorder
-            .count(self.usage_recorder.unknown_key(), presented, |_| {
-                (Verdict::Unknown, None)
-            });
     }
 }
 
