@@ -107,6 +107,35 @@ fn fish_completes_verbs_flags_and_names() {
 }
 
 #[test]
+fn fish_completes_the_labels_and_owners_of_the_vault() {
+    let sandbox = Sandbox::with_three_keys();
+    for (name, label, owner) in [
+        ("dev", "env=test,team=shop", "ada"),
+        ("prod-web", "env=prod,team=shop", "ada"),
+        ("prod-mail", "env=prod", "Team Mail, Berlin"),
+    ] {
+        let set = ["set", name, "--label", label, "--owner", owner];
+        sandbox.run(set).expect(0);
+    }
+    for (line, completions) in [
+        (
+            "postkey generate api x --label en",
+            &["env=prod", "env=test"][..],
+        ),
+        (
+            "postkey generate api x --label tier=1,env=p",
+            &["tier=1,env=prod"],
+        ),
+        ("postkey set dev --clear-label t", &["team"]),
+        ("postkey set dev --clear-label team,e", &["team,env"]),
+        ("postkey set dev --owner T", &["Team Mail, Berlin"]),
+        ("postkey set dev --owner a", &["ada"]),
+    ] {
+        assert_eq!(fish(&sandbox, line, &[]), completions, "{line}");
+    }
+}
+
+#[test]
 fn every_command_that_takes_a_name_completes_it() {
     let sandbox = Sandbox::with_three_keys();
     for words in [

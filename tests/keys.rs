@@ -69,6 +69,7 @@ fn an_api_key_has_the_given_fields() {
             "description": "nightly reports", "created_at": null,
             "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
             "senders": null, "networks": null, "mails_today": null, "recipients_today": null,
+            "labels": {}, "owner": null,
             "limit_used": null, "limit_resets_at": null, "is_default": false, "usage": null, "secrets": [{
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,
@@ -552,7 +553,7 @@ fn a_verbose_version_has_what_a_bug_report_needs() {
     let known = asked_for_details(&sandbox, &["--version", "--verbose"]);
     let names = [
         "postkey ",
-        "vault schema 10, reads 1 to 10",
+        "vault schema 11, reads 1 to 11",
         "usage record 5, reads 1 to 5",
         "SQLite 3.",
         "target ",

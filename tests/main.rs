@@ -18,6 +18,7 @@ mod generated;
 mod house;
 mod import;
 mod keys;
+mod labels;
 mod leaks;
 mod ledger;
 mod mail;

@@ -1,4 +1,4 @@
-//! `postkey set`: changes a key's name, description, restrictions, expiry and policy.
+//! `postkey set`: changes a key's name, description, labels, restrictions, expiry and policy.
 
 mod change;
 mod questions;
@@ -14,7 +14,7 @@ use crate::key::{Key, KeyName};
 use crate::vault::Action;
 use change::RequestedChange;
 
-/// Change a key's name, description, expiry or restrictions
+/// Change a key's name, description, labels, expiry or restrictions
 ///
 /// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
 /// nothing is given.
@@ -25,6 +25,7 @@ use change::RequestedChange;
 Examples:
   postkey set ci --expires 90d
   postkey set web --name shop --description 'the web shop'
+  postkey set web --label env=prod,team=shop --owner team-shop --clear-label tier
   postkey set reports --permission read-only --limit 1000/hour
   postkey set newsletter --sender example.com,null --network any
   postkey set backup --rotate-every 365d --unused-after never")]
@@ -63,6 +64,8 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
         let key = Key {
             name: wanted.new_name.as_ref().unwrap_or(&key.name).clone(),
             description: wanted.description(key),
+            labels: wanted.labels(key)?,
+            owner: wanted.owner(key),
             access: wanted.access(key, permission.as_ref(), limit)?,
             networks: wanted
                 .bounds
@@ -78,8 +81,8 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
 
 /// Makes sure that a change was given, or can be prompted for.
 fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Error> {
-    let hint = "give --name, --description, --permission, --plan, --limit, --sender, --network, --expires, \
-                --rotate-every or --unused-after";
+    let hint = "give --name, --description, --label, --owner, --permission, --plan, --limit, --sender, \
+                --network, --expires, --rotate-every or --unused-after";
     match change.has_change() {
         true => Ok(()),
         false if context.is_yes => Err(Error::usage("nothing to change").with_hint(hint)),

@@ -6,6 +6,7 @@ pub mod confirmation;
 mod edit;
 pub mod exports;
 mod key_menu;
+pub mod label_flags;
 pub mod name_list;
 pub mod passphrase;
 mod questions;

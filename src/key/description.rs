@@ -3,11 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Invalid, looks_like_a_secret};
-use crate::key::redact::is_hidden;
+use super::Invalid;
+use super::plain_text::PlainText;
 
-/// The longest description, in characters.
-const MAX_LENGTH: usize = 200;
+const RULE: PlainText = PlainText {
+    what: "a description",
+    plural: "descriptions",
+    max: 200,
+    example: "describe what the key is for, as in `mail of the web shop`",
+    empty: "`postkey describe NAME --clear` removes a description",
+};
 
 /// Free text of 1 to 200 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,27 +35,7 @@ impl FromStr for Description {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = |rule: &str| Invalid::new("a description", text, rule);
-        if looks_like_a_secret(text) {
-            return Err(
-                invalid("it looks like a secret, and descriptions are public")
-                    .with_hint("describe what the key is for, as in `mail of the web shop`"),
-            );
-        }
-        if text.chars().any(is_hidden) {
-            return Err(invalid("it contains a control or invisible character")
-                .with_hint("write it on one line, without tabs, escapes or text direction marks"));
-        }
-        let rule = "a description is 1 to 200 characters long";
-        if text.trim().is_empty() {
-            let hint = "`postkey describe NAME --clear` removes a description";
-            return Err(invalid(rule).with_hint(hint));
-        }
-        let length = text.chars().count();
-        if length > MAX_LENGTH {
-            return Err(invalid(rule).with_hint(format!("it has {length}: shorten it")));
-        }
-        Ok(Self(text.trim().into()))
+        RULE.expect(text).map(|text| Self(text.into()))
     }
 }
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Description, EffectiveStatus, KeyName, Kind, Limit, Networks, Permission, Retiring, Senders,
-    Status, Tail, Username,
+    Description, EffectiveStatus, KeyName, Kind, Labels, Limit, Networks, Owner, Permission,
+    Retiring, Senders, Status, Tail, Username,
 };
 
 /// A key without its secret, as the operator manages it.
@@ -20,6 +20,10 @@ pub struct Key {
     pub status: Status,
     /// The operator's description.
     pub description: Option<Description>,
+    /// Its labels.
+    pub labels: Labels,
+    /// Who is responsible for it.
+    pub owner: Option<Owner>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it expires; `None` is never.
@@ -92,6 +96,8 @@ impl Key {
             networks: Networks::default(),
             status: Status::Active,
             description: None,
+            labels: Labels::default(),
+            owner: None,
             created_at,
             expires_at: None,
             expired_at: None,

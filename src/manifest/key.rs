@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::ManifestDestination;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Networks, Permission, Senders,
-    Status, Tail, Username,
+    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Labels, Limit, Networks, Owner,
+    Permission, Senders, Status, Tail, Username,
 };
 use crate::settings::Settings;
 
@@ -29,6 +29,10 @@ pub struct ManifestKey {
     pub username: Option<Username>,
     /// Its description; `Some(None)` for none.
     pub description: Option<Option<Description>>,
+    /// Its labels, all of them.
+    pub labels: Option<Labels>,
+    /// Who is responsible for it; `Some(None)` for nobody.
+    pub owner: Option<Option<Owner>>,
     /// API: its permission.
     pub permission: Option<Permission>,
     /// Its limit: requests of an API key, recipients of an SMTP key.
@@ -81,6 +85,8 @@ impl ManifestKey {
             networks: self.networks.clone().unwrap_or_default(),
             status: self.status,
             description: self.description.clone().flatten(),
+            labels: self.labels.clone().unwrap_or_default(),
+            owner: self.owner.clone().flatten(),
             expires_at: expires.resolve(now)?,
             is_decoy: self.is_decoy,
             ..Key::new(self.name.clone(), access, tail, now)

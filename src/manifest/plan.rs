@@ -302,6 +302,8 @@ impl ManifestKey {
                 .description
                 .clone()
                 .unwrap_or_else(|| key.description.clone()),
+            labels: self.labels.as_ref().unwrap_or(&key.labels).clone(),
+            owner: self.owner.clone().unwrap_or_else(|| key.owner.clone()),
             ..key.clone()
         };
         let end = self.expires.map(|end| end.end_from(key.created_at));

@@ -3,24 +3,29 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use strum::VariantArray;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use super::save::destination;
 use super::{Manifest, ManifestDestination, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::files::real;
-use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
+use crate::key::{
+    Invalid, Kind, Label, Labels, Limit, Permission, Status, escape_controls, quoted,
+};
 use crate::settings::Settings;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "name",
     "kind",
     "username",
     "description",
+    "labels",
+    "owner",
     "permission",
     "plan",
     "limit",
@@ -137,7 +142,9 @@ fn wanted(
     }
     let name = fields.get("name", mistakes, parsed);
     let username = fields.get("username", mistakes, parsed);
-    let description = fields.get("description", mistakes, description);
+    let description = fields.get("description", mistakes, optional);
+    let labels = fields.get("labels", mistakes, labels);
+    let owner = fields.get("owner", mistakes, optional);
     let permission = fields.get("permission", mistakes, |value| {
         let permission: Permission = parsed(value)?;
         Ok(settings.permissions.expect(permission)?)
@@ -154,6 +161,8 @@ fn wanted(
         kind: kind?,
         username,
         description,
+        labels,
+        owner,
         permission,
         limit,
         senders,
@@ -211,16 +220,33 @@ fn kind(value: &DeValue<'_>) -> Result<Kind, Error> {
     let text = text(value)?;
     text.parse().map_err(|_| {
         let known: Vec<_> = Kind::VARIANTS.iter().map(Kind::into_str).collect();
-        let message = format!("{} is not a kind", crate::key::quoted(text));
+        let message = format!("{} is not a kind", quoted(text));
         mistake(message, crate::settings::hint(text, &known))
     })
 }
 
-fn description(value: &DeValue<'_>) -> Result<Option<Description>, Error> {
+/// A text; an empty one removes what a key has.
+fn optional<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<Option<T>, Error> {
     match text(value)? {
         "" => Ok(None),
         _ => parsed(value).map(Some),
     }
+}
+
+/// All labels of a key, in a table.
+fn labels(value: &DeValue<'_>) -> Result<Labels, Error> {
+    let form = "write `labels = { env = \"prod\", team = \"shop\" }`";
+    let DeValue::Table(table) = value else {
+        let message = format!("it is {}, but must be a table", kind_of(value));
+        return Err(mistake(message, form));
+    };
+    let label = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let value = parsed(value.get_ref()).map_err(|error| error.about(quoted(name.get_ref())))?;
+        let name = name.get_ref().parse()?;
+        Ok::<_, Error>(Label { name, value })
+    };
+    let all: Vec<Label> = table.iter().map(label).collect::<Result<_, _>>()?;
+    Ok(Labels::of(all)?)
 }
 
 fn status(value: &DeValue<'_>) -> Result<Status, Error> {

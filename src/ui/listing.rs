@@ -109,6 +109,11 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(" "),
+        Value::Object(values) => {
+            let values = values.iter();
+            let values = values.map(|(name, value)| format!("{name}={}", text(value)));
+            values.collect::<Vec<_>>().join(",")
+        }
         other => other.to_string(),
     }
 }

@@ -107,8 +107,9 @@ impl Change<'_> {
         self.expect_free(&key.name, key.username())?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO keys (name, kind, status, username, permission, request_limit,
-               description, created_at, expires_at, decoy, networks, senders, recipient_limit)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+               description, created_at, expires_at, decoy, networks, senders, recipient_limit,
+               owner)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let columns = Columns::of(key);
         let id = insert.insert(params![
@@ -125,7 +126,11 @@ impl Change<'_> {
             columns.networks,
             columns.senders,
             columns.recipient_limit,
+            columns.owner,
         ])?;
+        if !key.labels.are_none() {
+            self.write_labels(id, &key.labels)?;
+        }
         self.set_current_secret(id, &key.tail)?;
         Ok(id)
     }
@@ -219,7 +224,7 @@ impl Change<'_> {
         let mut update = self.transaction.prepare_cached(
             "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
                description = ?6, expires_at = ?7, expired_at = ?8, networks = ?9, senders = ?10,
-               recipient_limit = ?11 WHERE id = ?1",
+               recipient_limit = ?11, owner = ?12 WHERE id = ?1",
         )?;
         let columns = Columns::of(after);
         update.execute(params![
@@ -234,7 +239,11 @@ impl Change<'_> {
             columns.networks,
             columns.senders,
             columns.recipient_limit,
+            columns.owner,
         ])?;
+        if after.labels != before.key.labels {
+            self.write_labels(before.id, &after.labels)?;
+        }
         if let Some(old) = after
             .retiring
             .as_ref()
@@ -327,6 +336,7 @@ struct Columns<'a> {
     networks: Option<String>,
     senders: Option<String>,
     recipient_limit: Option<String>,
+    owner: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -348,6 +358,7 @@ impl<'a> Columns<'a> {
                 .as_ref()
                 .map(|description| description.as_str()),
             expires_at: key.expires_at.map(|end| end.as_second()),
+            owner: key.owner.as_ref().map(|owner| owner.as_str()),
         }
     }
 }

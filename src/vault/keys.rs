@@ -17,7 +17,9 @@ pub type KeyId = i64;
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
      keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at, keys.expired_at, \
-     retiring.retired_at, keys.decoy, keys.networks, keys.senders, keys.recipient_limit";
+     retiring.retired_at, keys.decoy, keys.networks, keys.senders, keys.recipient_limit, \
+     keys.owner, (SELECT group_concat(labels.name || '=' || labels.value, ',') FROM labels \
+       WHERE labels.key_id = keys.id) AS labels";
 
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
      LEFT JOIN secrets AS retiring \
@@ -31,7 +33,7 @@ const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at
 const PAGE_SIZE: usize = 500;
 
 /// The number of columns in [`COLUMNS`].
-pub(super) const WIDTH: usize = 19;
+pub(super) const WIDTH: usize = 21;
 
 /// A stored key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,6 +290,8 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         networks: optional(row, 16)?.unwrap_or_default(),
         status: parsed(row, 3)?,
         description: optional(row, 7)?,
+        labels: optional(row, 20)?.unwrap_or_default(),
+        owner: optional(row, 19)?,
         created_at: timestamp(row.get(8)?)?,
         expires_at: moment(row, 9)?,
         expired_at: moment(row, 13)?,

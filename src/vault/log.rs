@@ -277,7 +277,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
 }
 
 /// All fields of a key in the log.
-pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 16] {
+pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 18] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [
         ("name", of(|key| Some(key.name.to_string()))),
@@ -330,6 +330,14 @@ pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 16] {
         (
             "description",
             of(|key| key.description.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "labels",
+            of(|key| (!key.labels.are_none()).then(|| key.labels.to_string())),
+        ),
+        (
+            "owner",
+            of(|key| key.owner.as_ref().map(ToString::to_string)),
         ),
         (
             "expires_at",

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_dead.sql"),
     include_str!("migrations/0009_decoy.sql"),
     include_str!("migrations/0010_restrictions.sql"),
+    include_str!("migrations/0011_labels.sql"),
 ];
 
 /// The supported schema versions: the oldest that is migrated, and the newest.
@@ -50,6 +51,7 @@ const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
             "networks",
             "senders",
             "recipient_limit",
+            "owner",
         ],
     ),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
@@ -70,10 +72,19 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
     }
 }
 
-/// An empty substitute for the table that schema 8 added.
-const NO_DEAD_SECRETS: &str = "CREATE TEMP VIEW dead_secrets AS
-    SELECT '' AS tail, x'' AS digest, 0 AS key_id, '' AS key, '' AS kind, '' AS cause,
-      0 AS died_at WHERE 0";
+/// Empty substitutes for the tables that later schemas added.
+const ADDED_TABLES: [(&str, &str); 2] = [
+    (
+        "dead_secrets",
+        "CREATE TEMP VIEW dead_secrets AS
+         SELECT '' AS tail, x'' AS digest, 0 AS key_id, '' AS key, '' AS kind, '' AS cause,
+           0 AS died_at WHERE 0",
+    ),
+    (
+        "labels",
+        "CREATE TEMP VIEW labels AS SELECT 0 AS key_id, '' AS name, '' AS value WHERE 0",
+    ),
+];
 
 /// Adds missing columns and tables to an older vault for this connection only, so that it can be
 /// read like the newest.
@@ -92,10 +103,12 @@ fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
             ))?;
         }
     }
-    match connection.table_exists(Some("main"), "dead_secrets")? {
-        true => Ok(()),
-        false => Ok(connection.execute_batch(NO_DEAD_SECRETS)?),
+    for (table, substitute) in ADDED_TABLES {
+        if !connection.table_exists(Some("main"), table)? {
+            connection.execute_batch(substitute)?;
+        }
     }
+    Ok(())
 }
 
 /// Migrates a database that only we use; does not copy it.

@@ -26,6 +26,7 @@ mod head;
 pub mod health;
 mod imported;
 mod keys;
+mod labels;
 mod location;
 mod log;
 mod log_filter;

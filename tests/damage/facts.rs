@@ -22,7 +22,7 @@ const STORED: [(&str, &str); 2] = [
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Manual edits that change what a key may do.
-const EDITS: [(&str, &str); 33] = [
+const EDITS: [(&str, &str); 38] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -103,6 +103,14 @@ const EDITS: [(&str, &str); 33] = [
         "UPDATE keys SET recipient_limit = '9/day' WHERE name = 'mail'",
         "mail",
     ),
+    ("DELETE FROM labels", "shop"),
+    ("UPDATE labels SET value = 'test'", "shop"),
+    ("INSERT INTO labels VALUES (1, 'env', 'prod')", "web"),
+    ("UPDATE keys SET owner = NULL", "shop"),
+    (
+        "UPDATE keys SET owner = 'nobody' WHERE name = 'mail'",
+        "mail",
+    ),
     ("UPDATE keys SET decoy = 0", "planted"),
     ("UPDATE keys SET decoy = 1 WHERE name = 'web'", "web"),
 ];
@@ -144,6 +152,10 @@ fn stocked() -> Sandbox {
         "9/day",
         "--network",
         "10.0.0.0/8",
+        "--label",
+        "env=prod",
+        "--owner",
+        "team-shop",
     ]);
     sandbox
 }

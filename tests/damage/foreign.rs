@@ -21,6 +21,7 @@ const FIFTH: &str = include_str!("../fixtures/vault-v5.sql");
 const SIXTH: &str = include_str!("../fixtures/vault-v6.sql");
 const EIGHTH: &str = include_str!("../fixtures/vault-v8.sql");
 const NINTH: &str = include_str!("../fixtures/vault-v9.sql");
+const TENTH: &str = include_str!("../fixtures/vault-v10.sql");
 
 const FOREIGN: [(&str, &str); 9] = [
     (
@@ -142,7 +143,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (10, Some(vec![tail_of(FIRST, "rails-app")]))
+        (11, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It contains the previous vault, to go back to.
@@ -204,7 +205,7 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     sandbox
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
-    assert_eq!(schema(&vault), (10, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (11, Some(tails.to_vec())));
     let log = sandbox.run(["log", "verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
@@ -230,7 +231,7 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
         let run = run_with_input(&sandbox, &verify, secret_of(THIRD, name)).expect(status);
         assert!(run.stdout.contains(&format!("`{key}`")), "{run:?}");
     }
-    assert_eq!(schema(&vault), (10, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (11, Some(tails.to_vec())));
     let copy = sandbox.home().join("vault-v3.db.schema-3");
     assert_eq!(schema(&copy), (3, Some(tails.to_vec())));
     let shown = ["show", "reports", "--format", "json", "--vault", path];
@@ -272,7 +273,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
     let tails = [tails.to_vec(), vec![String::new()]].concat();
     let copy = sandbox.home().join("vault-v4.db.schema-4");
     let (found, before) = (schema(&vault), schema(&copy));
-    assert_eq!((found.0, before.0), (10, 4));
+    assert_eq!((found.0, before.0), (11, 4));
     let sorted = |tails: Option<Vec<String>>| {
         let mut tails = tails.unwrap();
         tails.sort();
@@ -287,7 +288,9 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
 
 #[test]
 fn an_older_vault_has_no_contradictions() {
-    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, EIGHTH, NINTH] {
+    for fixture in [
+        FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, EIGHTH, NINTH, TENTH,
+    ] {
         let sandbox = Sandbox::new();
         let vault = restored_from(&sandbox, fixture, "older.db");
         let path = vault.to_str().unwrap();
@@ -320,7 +323,7 @@ fn missing_entries_of_schema_5_are_no_findings() {
     }
     let regenerate = ["regenerate", "reports", "--yes", "--vault", path];
     sandbox.run(regenerate).expect(0);
-    assert_eq!(schema(&vault).0, 10);
+    assert_eq!(schema(&vault).0, 11);
     let copy = sandbox.home().join("vault-v5.db.schema-5");
     assert_eq!(schema(&copy).0, 5);
     let salted = "SELECT group_concat(key_id) FROM secrets WHERE salt IS NOT NULL";

@@ -117,6 +117,36 @@ fn senders_networks_and_limits_of_smtp_keys_are_prompted_for() {
 }
 
 #[test]
+fn labels_and_the_owner_are_prompted_for() {
+    let sandbox = with_a_key();
+    for (field, answers, told) in [
+        (
+            "label",
+            &[
+                ("Labels: ", "env"),
+                ("is not a label", "env=prod,team=shop"),
+            ][..],
+            "labels env=prod,team=shop",
+        ),
+        (
+            "clear-label",
+            &[("Name of the label: ", "team")],
+            "labels env=prod,team=shop → env=prod",
+        ),
+        ("owner", &[("Owner: ", "ada")], "owner ada"),
+        ("clear-owner", &[], "owner was ada"),
+    ] {
+        let mut terminal = on_lines(&sandbox, "set web");
+        terminal.expect(FIELD).press(&format!("{field}\r"));
+        for (question, answer) in answers {
+            terminal.expect(question).press(&format!("{answer}\r"));
+        }
+        terminal.expect("`web`: ").expect(told);
+        assert_eq!(terminal.end(), 0, "{field}: {}", terminal.shown());
+    }
+}
+
+#[test]
 fn the_menu_shows_what_the_fields_are_and_only_those_of_the_key() {
     let sandbox = with_a_key();
     sandbox.generate(["smtp", "mail"]);

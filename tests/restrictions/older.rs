@@ -72,7 +72,7 @@ fn a_vault_with_schema_9_can_get_restrictions() {
         version.unwrap()
     };
     let before = sandbox.home().join("older.db.schema-9");
-    assert_eq!([schema(&before), schema(&vault)], [9, 10]);
+    assert_eq!([schema(&before), schema(&vault)], [9, 11]);
     let expected = ("rails_prod".to_owned(), Some("10.0.0.0/8".to_owned()));
     assert_eq!(logins(&vault), [expected]);
     run(

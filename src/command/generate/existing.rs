@@ -107,7 +107,7 @@ fn differences(
     let mut compare = |what: &str, asked: Option<String>, has: String| {
         if let Some(asked) = asked.filter(|asked| *asked != has) {
             let is = match what {
-                "senders" | "networks" => "are",
+                "senders" | "networks" | "labels" => "are",
                 _ => "is",
             };
             found.push(format!("{what} {is} {has}, not {asked}"));
@@ -154,6 +154,18 @@ fn differences(
         asked,
         has.unwrap_or_else(|| "none".to_owned()),
     );
+    let asked = args.labels.labels()?;
+    compare(
+        "labels",
+        (!asked.are_none()).then(|| asked.to_string()),
+        match key.labels.are_none() {
+            true => "none".to_owned(),
+            false => key.labels.to_string(),
+        },
+    );
+    let asked = args.labels.owner.as_ref().map(ToString::to_string);
+    let has = key.owner.as_ref().map(ToString::to_string);
+    compare("owner", asked, has.unwrap_or_else(|| "none".to_owned()));
     let asked = args
         .inactive
         .then(|| Status::Inactive.into_str().to_owned());

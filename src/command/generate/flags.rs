@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::requested_name::RequestedName;
 use crate::arguments;
 use crate::context::access_flags::AccessFlags;
+use crate::context::label_flags::LabelFlags;
 use crate::context::passphrase::PassphraseSource;
 use crate::context::{Context, random};
 use crate::delivery::options::{DeliveryOptions, Overwrite};
@@ -45,6 +46,7 @@ Examples:
   KEY=$(postkey generate api reports --permission read-only --plan starter --expires 90d)
   postkey generate smtp rails-app --username rails_prod
   postkey generate smtp newsletter --username ops@example.com
+  postkey generate api checkout --label env=prod,team=shop --owner team-shop
   postkey generate smtp shop --sender shop.example.com --limit 500/day --network 10.0.0.0/8
   postkey generate smtp app-mail --default
   postkey generate api ci --save ci.env --format env
@@ -62,6 +64,8 @@ pub struct Generate {
     /// What it is for, in at most 200 characters; not secret
     #[arg(long, value_name = "TEXT")]
     pub(super) description: Option<Description>,
+    #[command(flatten)]
+    pub(super) labels: LabelFlags,
     /// When it expires: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     pub(super) expires: Option<Expiry>,
@@ -149,6 +153,8 @@ impl Generate {
             networks: self.bounds.network.clone().unwrap_or_default(),
             status: self.status(),
             description: self.description.clone(),
+            labels: self.labels.labels()?,
+            owner: self.labels.owner.clone(),
             expires_at: expires.resolve(now)?,
             is_decoy: self.is_decoy,
             ..Key::new(name, access, tail, now)

@@ -10,8 +10,9 @@ use super::line::{self, User};
 use crate::context::random;
 use crate::error::Error;
 use crate::key::{
-    Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Limit,
-    Networks, Retiring, Senders, Status, Tail, Username, Verifier, plaintext, without_mark,
+    Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Labels,
+    Limit, Networks, Owner, Retiring, Senders, Status, Tail, Username, Verifier, plaintext,
+    without_mark,
 };
 use crate::vault;
 
@@ -40,6 +41,8 @@ pub(super) struct About {
     pub(super) is_decoy: bool,
     pub(super) networks: Networks,
     pub(super) description: Option<Description>,
+    pub(super) labels: Labels,
+    pub(super) owner: Option<Owner>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
 }
@@ -75,6 +78,8 @@ impl ImportDefaults<'_> {
             is_decoy: false,
             networks: Networks::default(),
             description: self.description.clone(),
+            labels: Labels::default(),
+            owner: None,
             created_at: self.now,
             expires_at: self.expires_at,
         }
@@ -165,6 +170,8 @@ impl About {
             networks: self.networks,
             status: self.status,
             description: self.description,
+            labels: self.labels,
+            owner: self.owner,
             expires_at: self.expires_at,
             is_decoy: self.is_decoy,
             ..Key::new(name, access, tail, self.created_at)

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
 use super::fault::LineError;
-use crate::key::{EffectiveStatus, Invalid, Status, quoted};
+use crate::key::{EffectiveStatus, Invalid, Label, Labels, Status, quoted};
 use crate::settings;
 
 /// The allowed fields: what is imported, common synonyms, and what postkey itself exports.
-const FIELDS: [&str; 30] = [
+const FIELDS: [&str; 32] = [
     "name",
     "kind",
     "username",
@@ -33,6 +33,8 @@ const FIELDS: [&str; 30] = [
     "senders",
     "networks",
     "description",
+    "labels",
+    "owner",
     "created_at",
     "expires_at",
     "expires",
@@ -134,6 +136,22 @@ impl Object {
         Ok(text.map(T::from_str).transpose()?)
     }
 
+    /// The labels, as an object; `None` for `null`.
+    pub(super) fn labels(&self) -> Result<Option<Labels>, LineError> {
+        let object = match self.get("labels") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Object(object)) => object,
+            Some(_) => return Err(no_labels()),
+        };
+        let label = |(name, value): (&String, &Value)| {
+            let value = value.as_str().ok_or_else(no_labels)?.parse()?;
+            let name = name.parse()?;
+            Ok::<_, LineError>(Label { name, value })
+        };
+        let all: Vec<Label> = object.iter().map(label).collect::<Result<_, _>>()?;
+        Ok(Some(Labels::of(all)?))
+    }
+
     /// A time in whole seconds.
     pub(super) fn moment(&self, field: &str) -> Result<Option<Timestamp>, LineError> {
         let Some(text) = self.text(field)? else {
@@ -206,6 +224,11 @@ impl Object {
         }
         Ok(said.map(|(_, status)| status))
     }
+}
+
+fn no_labels() -> LineError {
+    let fault = LineError::new("its `labels` are not an object of strings");
+    fault.with_hint("write them as in {\"env\": \"prod\"}")
 }
 
 /// Unknown fields are refused: one could limit a key, and would be lost.

@@ -221,6 +221,8 @@ impl Object {
             is_decoy,
             networks: self.parsed("networks")?.unwrap_or_default(),
             description: self.parsed("description")?.or(about.description),
+            labels: self.labels()?.unwrap_or_default(),
+            owner: self.parsed("owner")?,
             created_at,
             expires_at,
         })

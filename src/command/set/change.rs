@@ -5,9 +5,11 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::context::access_flags::AccessFlags;
+use crate::context::label_flags::{self, LabelFlags};
 use crate::error::Error;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, Limit, Period, Permission, Term,
+    Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, LabelName, Labels, Limit, Owner,
+    Period, Permission, Term,
 };
 
 /// The requested changes.
@@ -22,6 +24,14 @@ pub(super) struct RequestedChange {
     /// Remove the description
     #[arg(long, conflicts_with = "description")]
     pub(super) clear_description: bool,
+    #[command(flatten)]
+    pub(super) labels: LabelFlags,
+    /// Remove the labels with these names, as in env,team
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = label_flags::label_names())]
+    pub(super) clear_label: Vec<LabelName>,
+    /// Remove the owner
+    #[arg(long, conflicts_with = "owner")]
+    pub(super) clear_owner: bool,
     #[command(flatten)]
     pub(super) bounds: AccessFlags,
     /// When it expires: 90d, 2027-01-31 (the first second of that day, UTC), or never
@@ -61,7 +71,8 @@ impl RequestedChange {
         let is_about = self.new_name.is_some() || self.description.is_some();
         let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
         let is_access = self.expires.is_some() || self.bounds.given().is_some();
-        is_about || self.clear_description || is_policy || is_access
+        let is_label = self.labels.are_given() || !self.clear_label.is_empty() || self.clear_owner;
+        is_about || is_label || self.clear_description || is_policy || is_access
     }
 
     pub(super) fn description(&self, before: &Key) -> Option<Description> {
@@ -72,6 +83,16 @@ impl RequestedChange {
                 .filter(|_| !self.clear_description)
         };
         self.description.clone().or_else(kept)
+    }
+
+    pub(super) fn labels(&self, before: &Key) -> Result<Labels, Error> {
+        let added = self.labels.labels()?;
+        Ok(before.labels.changed(&self.clear_label, &added)?)
+    }
+
+    pub(super) fn owner(&self, before: &Key) -> Option<Owner> {
+        let kept = || before.owner.clone().filter(|_| !self.clear_owner);
+        self.labels.owner.clone().or_else(kept)
     }
 
     /// The value, if minutes were given where months were probably meant.

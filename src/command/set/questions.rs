@@ -18,6 +18,10 @@ enum SettableField {
     Name,
     Description,
     ClearDescription,
+    Label,
+    ClearLabel,
+    Owner,
+    ClearOwner,
     Permission,
     Limit,
     Senders,
@@ -32,6 +36,8 @@ impl SettableField {
     fn applies_to(self, key: &Key) -> bool {
         match self {
             Self::ClearDescription => key.description.is_some(),
+            Self::ClearLabel => !key.labels.are_none(),
+            Self::ClearOwner => key.owner.is_some(),
             Self::Permission => key.kind() == Kind::Api,
             Self::Senders => key.kind() == Kind::Smtp,
             _ => true,
@@ -44,7 +50,10 @@ impl SettableField {
         match self {
             Self::Name => key.name.to_string(),
             Self::Description => or_none(key.description.as_ref()),
-            Self::ClearDescription => String::new(),
+            Self::Label | Self::ClearLabel if key.labels.are_none() => "none".to_owned(),
+            Self::Label | Self::ClearLabel => key.labels.to_string(),
+            Self::Owner => or_none(key.owner.as_ref()),
+            Self::ClearDescription | Self::ClearOwner => String::new(),
             Self::Permission => or_none(key.permission()),
             Self::Limit => key.limit().to_string(),
             Self::Senders => or_none(key.senders()),
@@ -83,6 +92,14 @@ fn ask_value(
         SettableField::Name => change.new_name = ui.parsed("New name")?,
         SettableField::Description => change.description = ui.parsed("Description")?,
         SettableField::ClearDescription => change.clear_description = true,
+        SettableField::Label => {
+            if let Some(labels) = ui.parsed("Labels: env=prod,team=shop")? {
+                change.labels.set_labels(labels);
+            }
+        }
+        SettableField::ClearLabel => change.clear_label.extend(ui.parsed("Name of the label")?),
+        SettableField::Owner => change.labels.owner = ui.parsed("Owner")?,
+        SettableField::ClearOwner => change.clear_owner = true,
         SettableField::Permission => change.bounds.permission = context.ask_permission(None)?,
         SettableField::Limit => {
             let question = "Limit: 300/day, 1000/hour, none, or a plan";

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::cache::{CAPACITY, CacheEntry, CachedSecret};
 use super::refused::{self, RefusedSecret};
-use crate::key::{Allowance, Digest, Secret, Tail, WindowUse};
+use crate::key::{Allowance, Digest, Labels, Secret, Tail, WindowUse};
 use crate::serve::ended_terms::EndedTerms;
 use crate::serve::key_usage::{KeyUsage, PresentedUse};
 use crate::serve::lock::locked;
@@ -261,6 +261,8 @@ impl Authorizer {
     ) -> Arc<CachedSecret> {
         secret.verifier = secret.verifier.own();
         secret.record.key.description = None;
+        secret.record.key.labels = Labels::default();
+        secret.record.key.owner = None;
         secret.record.key.retiring = None;
         let known = Arc::new(CachedSecret { secret, key_usage });
         if known.secret.learned.is_some() {

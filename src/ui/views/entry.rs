@@ -168,7 +168,7 @@ pub(super) fn describe_changes(fields: &[Field], show: impl Fn(&str, &str) -> St
             (None, Some(to)) => format!("{field} {to}"),
             (from, None) => {
                 let were = match field {
-                    "senders" | "networks" => "were",
+                    "senders" | "networks" | "labels" => "were",
                     _ => "was",
                 };
                 format!("{field} {were} {}", from.unwrap_or_default())

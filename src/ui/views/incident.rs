@@ -93,6 +93,10 @@ impl Incident<'_> {
         add("Limit", Some(code(&key.limit().to_string())));
         let description = key.description.as_ref();
         add("Description", description.map(|text| code(text.as_str())));
+        let owner = key.owner.as_ref();
+        add("Owner", owner.map(|owner| code(owner.as_str())));
+        let labels = (!key.labels.are_none()).then(|| code(&key.labels.to_string()));
+        add("Labels", labels);
         add("Secret when deactivated", Some(ends_in(&key.tail, display)));
         for old in self.secrets {
             let retires = |end| format!("{}, valid until {}", ends_in(&old.tail, display), at(end));

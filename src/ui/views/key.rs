@@ -1,14 +1,14 @@
 //! A key.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::recorded::Recorded;
 use super::secret::{self, SecretView};
 use super::usage::{NEVER_USED, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
-use crate::key::{Allowance, Key, Kind, Limit, Networks, Senders, Tail};
+use crate::key::{Allowance, Key, Kind, Labels, Limit, Networks, Senders, Tail};
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::ui::{DisplayContext, MenuItem};
@@ -40,6 +40,9 @@ pub struct KeyView<'a> {
     networks: Option<&'a Networks>,
     mails_today: Option<u64>,
     recipients_today: Option<u64>,
+    #[serde(serialize_with = "labels")]
+    labels: &'a Labels,
+    owner: Option<&'a str>,
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
@@ -79,6 +82,8 @@ impl<'a> KeyView<'a> {
             requests_today: None,
             mails_today: None,
             recipients_today: None,
+            labels: &key.labels,
+            owner: key.owner.as_ref().map(|owner| owner.as_str()),
             key,
             is_recorded: false,
             is_default: false,
@@ -151,6 +156,8 @@ impl<'a> KeyView<'a> {
             add("networks", self.networks.map(ToString::to_string));
         }
         add("description", self.description.map(str::to_owned));
+        add("labels", self.shown_labels());
+        add("owner", self.owner.map(str::to_owned));
         add(
             "created",
             Some(display.moment_and_distance(self.key.created_at)),
@@ -177,6 +184,11 @@ impl<'a> KeyView<'a> {
         vec![name.to_owned(), kind.to_owned(), status.to_owned(), used]
     }
 
+    /// The labels as text, if there are any.
+    fn shown_labels(&self) -> Option<String> {
+        (!self.labels.are_none()).then(|| self.labels.to_string())
+    }
+
     fn last_used(&self, display: &DisplayContext) -> String {
         match self.last_used_at {
             Some(last_used_at) => display.distance(last_used_at),
@@ -199,9 +211,11 @@ impl Row for KeyView<'_> {
         Column::dropped("LIMIT", 7),
         Column::dropped("LAST USED", 4),
         Column::dropped("TODAY", 8),
-        Column::dropped("CREATED", 9),
+        Column::dropped("CREATED", 10),
         Column::dropped("EXPIRES", 5),
-        Column::cut("DESCRIPTION", 10),
+        Column::cut("LABELS", 9),
+        Column::cut("OWNER", 11),
+        Column::cut("DESCRIPTION", 12),
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
@@ -221,9 +235,17 @@ impl Row for KeyView<'_> {
             display.distance(self.key.created_at),
             self.expires_at
                 .map_or("never".to_owned(), |end| display.distance(end)),
+            or_empty(self.shown_labels()),
+            or_empty(self.owner),
             or_empty(self.description),
         ]
     }
+}
+
+/// Labels as an object in JSON.
+fn labels<S: Serializer>(labels: &&Labels, serializer: S) -> Result<S::Ok, S::Error> {
+    let labels = labels.iter();
+    serializer.collect_map(labels.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// A key with its use and its newest log entries.

@@ -167,6 +167,17 @@ fn created(wanted: &ManifestKey, display: &DisplayContext) -> Vec<String> {
             .map(|permission| format!("permission {permission}")),
         wanted.limit.map(|limit| format!("limit {limit}")),
         expires.map(|end| format!("expires {}", display.date(end))),
+        wanted
+            .labels
+            .as_ref()
+            .filter(|labels| !labels.are_none())
+            .map(|labels| format!("labels {labels}")),
+        wanted
+            .owner
+            .iter()
+            .flatten()
+            .next()
+            .map(|owner| format!("owner {owner}")),
         (wanted.status == Status::Inactive).then(|| Status::Inactive.into_str().to_owned()),
         wanted
             .is_decoy

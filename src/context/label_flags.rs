@@ -1,0 +1,96 @@
+//! A key's labels and its owner, as flags of `generate` and `set`.
+
+use std::ffi::OsStr;
+
+use clap::Args;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::completion;
+use crate::error::Error;
+use crate::key::{Label, Labels, Owner};
+use crate::vault::{Error as VaultError, Vault};
+
+/// How many labels or owners are offered.
+const MAX_OFFERED: usize = 1000;
+
+/// The flags that say what a key belongs to.
+#[derive(Args, Debug)]
+pub struct LabelFlags {
+    /// Labels by which it is told apart and selected, as in env=prod,team=shop; not secret
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', add = labels())]
+    label: Vec<Label>,
+    /// Who is responsible for it, in at most 100 characters; not secret
+    #[arg(long, value_name = "TEXT", add = owners())]
+    pub owner: Option<Owner>,
+}
+
+impl LabelFlags {
+    /// Whether one of these flags was given.
+    pub fn are_given(&self) -> bool {
+        !self.label.is_empty() || self.owner.is_some()
+    }
+
+    /// The given labels.
+    ///
+    /// # Errors
+    /// If two have one name, or there are too many.
+    pub fn labels(&self) -> Result<Labels, Error> {
+        Ok(Labels::of(self.label.iter().cloned())?)
+    }
+
+    /// Replaces the labels, as if these had been given.
+    pub fn set_labels(&mut self, labels: Labels) {
+        self.label = labels.into_iter().collect();
+    }
+}
+
+/// Completes the labels of the vault's keys.
+pub fn labels() -> ArgValueCompleter {
+    listed(|vault| {
+        let labels = vault.labels(MAX_OFFERED)?;
+        Ok(labels.iter().map(ToString::to_string).collect())
+    })
+}
+
+/// Completes the names of the labels of the vault's keys.
+pub fn label_names() -> ArgValueCompleter {
+    listed(|vault| {
+        let labels = vault.labels(MAX_OFFERED)?;
+        let mut names: Vec<_> = labels.iter().map(|label| label.name.to_string()).collect();
+        names.dedup();
+        Ok(names)
+    })
+}
+
+/// Completes the owners of the vault's keys.
+pub fn owners() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let given = current.to_str().unwrap_or_default();
+        of_vault(|vault| vault.owners(MAX_OFFERED), "", given)
+    })
+}
+
+/// Completes the last of several values with commas between them.
+fn listed(values: fn(&Vault) -> Result<Vec<String>, VaultError>) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |current: &OsStr| {
+        let given = current.to_str().unwrap_or_default();
+        let start = given.rfind(',').map_or(0, |comma| comma + 1);
+        let (before, prefix) = given.split_at(start);
+        of_vault(values, before, prefix)
+    })
+}
+
+/// The values that begin so in the vault of the command line, each after what is before it.
+fn of_vault(
+    values: impl Fn(&Vault) -> Result<Vec<String>, VaultError>,
+    before: &str,
+    prefix: &str,
+) -> Vec<CompletionCandidate> {
+    let vault = completion::context_of_words().and_then(|context| context.open().ok());
+    let values = vault.and_then(|vault| values(&vault).ok());
+    let values = values.unwrap_or_default().into_iter();
+    values
+        .filter(|value| value.starts_with(prefix))
+        .map(|value| CompletionCandidate::new(format!("{before}{value}")))
+        .collect()
+}

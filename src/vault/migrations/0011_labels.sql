@@ -1,0 +1,8 @@
+-- By what keys are told apart and selected, and who is responsible for a key.
+CREATE TABLE labels (
+  key_id INTEGER NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+  name   TEXT NOT NULL CHECK (name <> ''),
+  value  TEXT NOT NULL CHECK (value <> '' AND instr(value, ',') = 0),
+  PRIMARY KEY (key_id, name)
+) WITHOUT ROWID;
+ALTER TABLE keys ADD COLUMN owner TEXT CHECK (owner <> '');
