@@ -20,6 +20,8 @@ pub use flags::Generate;
 
 pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_decoy_fields()?;
+    // Reported before a vault is created.
+    args.labels.labels()?;
     if let (Some(names), Some(kind)) = (&args.from, args.kind) {
         return many::run(&args, names, kind, context);
     }

@@ -37,7 +37,7 @@ impl KeyPrompt {
 
 /// A key in the menu; a damaged one can still be named.
 enum OfferedKey {
-    Readable(Record),
+    Readable(Box<Record>),
     Damaged(KeyName),
 }
 
@@ -111,7 +111,7 @@ fn candidates(
         .map(|record| record.key.name.folded())
         .collect();
     names.retain(|name| !readable.contains(&name.folded()));
-    let readable = records.into_iter().map(OfferedKey::Readable);
+    let readable = records.into_iter().map(Box::new).map(OfferedKey::Readable);
     Ok(readable
         .chain(names.into_iter().map(OfferedKey::Damaged))
         .collect())

@@ -66,7 +66,7 @@ const CASES: [Case; 33] = [
     (
         older,
         "schema",
-        "version 2; the newest is 10",
+        "version 2; the newest is 11",
         "upgrades it",
     ),
     (
