@@ -2,12 +2,14 @@
 # faultloop.sh: runs one command once for every system call it makes, each time with one
 # fault injected at that call by strace, and lets an adapter judge what is left on disk.
 #
-#   faultloop.sh -a ADAPTER -m kill|once|sticky [-o OUT] [-c CALLS] [-e ERRNOS] [-s START_RE]
+#   faultloop.sh -a ADAPTER -m kill|once|sticky [-A] [-o OUT] [-c CALLS] [-e ERRNOS] [-s START_RE]
 #                [-j JOBS] [-t SECONDS] [-n MAX]
 #
-#   -m kill    SIGKILL on entry to the call (the call itself is not carried out)
+#   -m kill    SIGKILL on entry to the call (the call itself is not carried out), once for all calls
+#              on whose entry the same is on disk
 #   -m once    the call fails once with the errno, the rest work
 #   -m sticky  the call and every later call of that name fail (a disk that stays full)
+#   -A         kill at every call, also where the same is on disk as at the next one
 #   -o OUT     where traces, outputs and verdicts go; without it they are removed if no problems found
 #   -c CALLS   only these calls, as "write fsync"
 #   -e ERRNOS  only these errors, as "EIO ENOSPC"
@@ -20,15 +22,16 @@
 set -u -o pipefail
 umask 022
 
-adapter='' mode='' out='' calls='' errnos='' start_re='' jobs=$(nproc) limit=20 max=0
+adapter='' mode='' out='' calls='' errnos='' start_re='' jobs=$(nproc) limit=20 max=0 each=''
 usage() {
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
   exit 2
 }
-while getopts a:m:o:c:e:s:j:t:n: option; do
+while getopts a:m:Ao:c:e:s:j:t:n: option; do
   case $option in
     a) adapter=$(readlink -f "$OPTARG") ;;
     m) mode=$OPTARG ;;
+    A) each=1 ;;
     o) out=$OPTARG ;;
     c) calls=$OPTARG ;;
     e) errnos=$OPTARG ;;
@@ -115,14 +118,35 @@ run_without_fault() {
   esac
 }
 
+# The calls that only look at what is on disk, or change only what ends with the process.
+looks='access|arch_prctl|brk|clock_nanosleep|close|dup[23]?|epoll_[a-z0-9]+|faccessat2?|fadvise64|fcntl|'
+looks+='fdatasync|fgetxattr|flock|fstat|fstatfs|fsync|futex|getcwd|getdents64|get[a-z]*[gu]id|getpid|'
+looks+='getrandom|gettid|getxattr|lgetxattr|lseek|lstat|madvise|mmap|mprotect|mremap|munmap|newfstatat|'
+looks+='pidfd_open|pipe2|poll|ppoll|prctl|pread64|preadv|prlimit64|read|readlink|readlinkat|readv|rseq|'
+looks+='rt_sig[a-z]+|sched_[a-z]+|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|'
+looks+='umask|uname'
+
 # Prints each call of the trace with its ordinal among the calls of that name, as strace counts.
+# A kill leaves what the calls before it changed: of calls that only look, the next one that changes
+# something stands for all, and the last call for those at the end. While another process runs, every
+# call counts.
 list_calls() {
-  awk -v re="$start_re" '
+  [ "$mode" = kill ] && [ -z "$each" ] || looks=''
+  awk -v re="$start_re" -v looks="^($looks)$" '
     { sub(/^[0-9]+ +/, "") }
+    /^(<[.]+ )?wait(4|id)[( ].*= [0-9]/ { processes-- }
     !/^[a-z_0-9]+\(/ { next }
     { name = $0; sub(/\(.*/, "", name); count[name]++ }
     re == "" || $0 ~ re { started = 1 }
-    started && name != "execve" && name != "exit_group" { print name "\t" count[name] }
+    /^(clone3?|v?fork)\(/ && !/CLONE_THREAD/ { processes++ }
+    !started || name == "execve" || name == "exit_group" { next }
+    { call = name "\t" count[name]; is_left_out = 0 }
+    processes > 0 { print call; next }
+    name ~ looks || /CLONE_THREAD/ || (/^open(at)?\(/ && !/O_CREAT|O_TRUNC|O_TMPFILE/) {
+      if (looks != "^()$") { is_left_out = 1; next }
+    }
+    { print call }
+    END { if (is_left_out) print call }
   ' "$OUT/base.trace"
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC1091,SC2034
 # postkey apply keys.toml, of a key whose secret is a variable of a file, one with a file of its
-# own, which is made together with it, and one whose secret a command takes: no key is there whose secret is not delivered, and run again it ends in the one
-# state, in which both are.
+# own, which is made together with it, and one whose secret a command takes: no key is there whose
+# secret is not delivered, and run again it ends in the one state, in which all are.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 A_init() {
@@ -40,7 +40,7 @@ A_check() {
   verify "$dir" <"$OUT/old-secret" || { echo BAD:old-key-refused; return; }
   ! grep -Eqa 'x(key|smtp)post-' "$out" || { echo BAD:secret-printed; return; }
   made=$(names "$dir") || { echo BAD:unreadable; return; }
-  state=$(pending "$dir")
+  state=$(pending "$dir" "$made")
   [ "$rc" != 0 ] || [ "$made" = 'backup mail old reports' ] || { echo BAD:exit0-without-keys; return; }
   all_delivered "$dir" "$made" || { echo "BAD:undelivered-of:$made"; return; }
   pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
@@ -79,13 +79,13 @@ all_delivered() {
   case $2 in *reports*) verify "$dir" <"$dir/reports" || return ;; esac
 }
 
-# What was done before it ended: keys and secrets delivered, in short.
+# What was done before it ended: secrets delivered in the folder $1, and the keys $2, in short.
 pending() {
   local -a done=()
   grep -q PASSWORD "$1/app.env" && done+=(mail-delivered)
   [ -e "$1/backup" ] && done+=(backup-delivered)
   [ -e "$1/reports" ] && done+=(reports-delivered)
-  case " $(names "$1") " in *' mail '*) done+=(mail-made) ;; esac
-  case " $(names "$1") " in *' reports '*) done+=(reports-made) ;; esac
+  case " $2 " in *' mail '*) done+=(mail-made) ;; esac
+  case " $2 " in *' reports '*) done+=(reports-made) ;; esac
   (IFS=+ && echo "${done[*]:-nothing}")
 }

@@ -2,7 +2,7 @@
 # postkey generate KIND new, on a vault that already holds the key `old`:
 # the key is there and its secret was printed, or there is no key at all.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-KIND=api
+KIND=api RESTRICTIONS=() RESTRICTED=
 
 A_init() {
   mkdir -p "$1" && pk "$1" generate "$KIND" old >"$OUT/old-secret" 2>/dev/null
@@ -10,7 +10,7 @@ A_init() {
 
 A_argv() {
   on_vault "$1"
-  CMD=("${ON_VAULT[@]}" generate "$KIND" new)
+  CMD=("${ON_VAULT[@]}" generate "$KIND" new "${RESTRICTIONS[@]}")
 }
 
 A_check() {
@@ -24,6 +24,7 @@ A_check() {
   if grep -q '"name": *"new"' <<<"$keys"; then
     [ -n "$secret" ] || { echo BAD:key-without-secret; return; }
     verify "$dir" <<<"$secret" || { echo BAD:printed-secret-refused; return; }
+    pk "$dir" show new --format json | grep -q "$RESTRICTED" || { echo BAD:unrestricted; return; }
     pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
     echo ok:key+secret
     return
