@@ -22,6 +22,7 @@ pub mod cli;
 pub mod command;
 mod context;
 mod delivery;
+mod destination;
 mod error;
 pub mod exit;
 mod explain;

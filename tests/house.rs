@@ -22,6 +22,7 @@ const STAIRCASE: &[&[&str]] = &[
     &["verify", "check"],
     &["process"],
     &["usage"],
+    &["destination"],
     &["vault", "settings"],
     &["key", "files"],
     &["error"],

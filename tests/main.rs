@@ -9,6 +9,7 @@ mod clock;
 mod completing;
 mod damage;
 mod decoys;
+mod destinations;
 mod edges;
 mod explain;
 mod export;

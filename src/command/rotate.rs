@@ -52,10 +52,10 @@ pub struct Rotate {
     grace: Grace,
     /// Retire the old secret now: only the new one works
     #[arg(long, conflicts_with = "abort")]
-    #[arg(conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
+    #[arg(conflicts_with_all = ["to", "save", "env_name", "github", "print_secret"])]
     finish: bool,
     /// Remove the new secret: only the old one works
-    #[arg(long, conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
+    #[arg(long, conflicts_with_all = ["to", "save", "env_name", "github", "print_secret"])]
     abort: bool,
     #[command(flatten)]
     delivery: DeliveryOptions,

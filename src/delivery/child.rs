@@ -1,11 +1,11 @@
-//! Runs a command that receives a secret on its standard input, with a timeout.
+//! Runs a command that receives a secret or prints one, with a timeout.
 
 use std::fs;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,9 +14,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use which::which_in;
 use zeroize::Zeroizing;
 
+use crate::delivery::child_output::{ChildOutput, MAX_LINES};
 use crate::error::Error;
 use crate::exit;
-use crate::key::{Lines, quoted};
+use crate::key::quoted;
 use crate::process::{self, DeferredSignals};
 use crate::ui::Issued;
 
@@ -29,13 +30,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How much output is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
 
-/// The longest line that is reported, in bytes.
-const MAX_LINE: usize = 1000;
+/// The most that a command's standard input takes, or that is kept of its standard output, in
+/// bytes: what a pipe buffers (pipe(7)).
+pub(super) const MAX_TEXT: usize = 64 << 10;
 
-/// How many lines are reported.
-const MAX_LINES: usize = 100;
-
-/// A command that receives a secret.
+/// A command that receives a secret or prints one.
 #[derive(Clone, Debug)]
 pub struct ChildCommand {
     /// The program and its arguments.
@@ -49,14 +48,26 @@ pub struct ChildCommand {
     pub signals: Option<DeferredSignals>,
 }
 
+/// What a command gets and what is kept of what it prints.
+pub(super) struct ChildTask<'a> {
+    /// Its standard input, which it must read; empty if `None`.
+    pub(super) input: Option<&'a [u8]>,
+    /// Keeps its standard output, which is not reported then.
+    pub(super) output: Option<&'a mut Zeroizing<Vec<u8>>>,
+    /// Receives each other line of output.
+    pub(super) report: &'a mut dyn FnMut(&str),
+}
+
 /// A running command.
 struct Running<'a> {
     child: Child,
     group: Pid,
     /// A pidfd, which becomes readable when the child exits.
-    last_line: OwnedFd,
-    output: Option<PipeReader>,
-    status_text: ChildOutput<'a>,
+    end: OwnedFd,
+    reported: Option<PipeReader>,
+    report: ChildOutput<'a>,
+    kept: Option<PipeReader>,
+    output: Option<&'a mut Zeroizing<Vec<u8>>>,
 }
 
 impl ChildCommand {
@@ -84,47 +95,72 @@ impl ChildCommand {
     ///
     /// # Errors
     /// If it cannot be run, fails, times out or does not read the secret.
-    pub(super) fn take(&self, issued: &Issued<'_>, report: impl FnMut(&str)) -> Result<(), Error> {
+    pub(super) fn take(
+        &self,
+        issued: &Issued<'_>,
+        mut report: impl FnMut(&str),
+    ) -> Result<(), Error> {
         let program = self.program()?;
-        let secret = issued.secret().expose();
-        self.run(program, &variables(issued), secret, report)
+        let signals = self.signals.clone();
+        let command = Self {
+            signals: Some(signals.unwrap_or_else(DeferredSignals::begin_once)),
+            ..self.clone()
+        };
+        let task = ChildTask {
+            input: Some(issued.secret().expose().as_bytes()),
+            output: None,
+            report: &mut report,
+        };
+        command
+            .run(program, &variables(issued), task)
             .map_err(|why| {
                 let message = format!("{} {why}", quoted(&self.words.join(" ")));
                 Error::new(exit::ExitStatus::Undelivered, message)
             })
     }
 
-    /// The error completes a sentence that begins with the command.
-    fn run(
+    /// Runs it with these variables in its environment, too. The error completes a sentence that
+    /// begins with the command.
+    pub(super) fn run(
         &self,
         program: PathBuf,
         variables: &[(&str, &str)],
-        secret: &str,
-        report: impl FnMut(&str),
+        task: ChildTask<'_>,
     ) -> Result<(), String> {
+        if self.is_interrupted() {
+            return Err("was not run: interrupted".to_owned());
+        }
+        let text = task.input;
+        if text.is_some_and(|text| text.len() > MAX_TEXT) {
+            return Err("was not run: its input would be larger than 64 KiB".to_owned());
+        }
         let (input, mut feed) = io::pipe().map_err(|error| failed(&error))?;
-        let mut report = report;
         let mut command = Command::new(program);
         command
             .args(&self.words[1..])
             .envs(variables.iter().copied());
-        let mut running = self
-            .start(command, &input, &mut report)
-            .map_err(|error| failed(&error))?;
-        // A pipe buffers far more than a secret (pipe(7)), and does not break, since this end stays
-        // open.
-        let fed = feed.write_all(secret.as_bytes());
+        let stdin = match text {
+            Some(_) => input.try_clone().map(Stdio::from),
+            None => Ok(Stdio::null()),
+        };
+        command.stdin(stdin.map_err(|error| failed(&error))?);
+        let mut running = self.start(command, task).map_err(|error| failed(&error))?;
+        // A pipe does not break, since this end stays open.
+        let fed = feed.write_all(text.unwrap_or_default());
         drop(feed);
         let ended = running.wait(self).map_err(|error| failed(&error));
-        let last = running.status_text.last_line();
+        let last = running.report.last_line();
+        let is_too_long = running.output.is_some_and(|output| output.len() > MAX_TEXT);
         fed.map_err(|error| failed(&error))?;
+        let is_unread = || ioctl_fionread(&input).is_ok_and(|unread| unread > 0);
         match ended? {
             None if self.is_interrupted() => Err("was killed".to_owned()),
             None => Err(format!("timed out after {:?}", self.timeout)),
             Some(status) if !status.success() => Err(format!("{}{last}", status_text(status))),
-            Some(_) if ioctl_fionread(&input).is_ok_and(|unread| unread > 0) => {
+            Some(_) if text.is_some() && is_unread() => {
                 Err("exited 0 without reading the secret".to_owned())
             }
+            Some(_) if is_too_long => Err("printed more than 64 KiB".to_owned()),
             Some(_) => Ok(()),
         }
     }
@@ -134,16 +170,14 @@ impl ChildCommand {
         signals.is_some_and(|signals| signals.signal().is_some())
     }
 
-    fn start<'t>(
-        &self,
-        mut command: Command,
-        input: &PipeReader,
-        report: &'t mut dyn FnMut(&str),
-    ) -> io::Result<Running<'t>> {
-        let (output, said) = io::pipe()?;
+    fn start<'t>(&self, mut command: Command, task: ChildTask<'t>) -> io::Result<Running<'t>> {
+        let (reported, said) = io::pipe()?;
+        let (kept, printed) = io::pipe()?;
         command
-            .stdin(input.try_clone()?)
-            .stdout(said.try_clone()?)
+            .stdout(match &task.output {
+                Some(_) => printed,
+                None => said.try_clone()?,
+            })
             .stderr(said)
             .process_group(0);
         if !self.folder.as_os_str().is_empty() {
@@ -154,12 +188,14 @@ impl ChildCommand {
         drop(command);
         let group = Pid::from_child(&child);
         match pidfd_open(group, PidfdFlags::empty()) {
-            Ok(last_line) => Ok(Running {
+            Ok(end) => Ok(Running {
                 child,
                 group,
-                last_line,
-                output: Some(output),
-                status_text: ChildOutput::to(report),
+                end,
+                reported: Some(reported),
+                report: ChildOutput::to(task.report),
+                kept: task.output.is_some().then_some(kept),
+                output: task.output,
             }),
             Err(error) => {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -168,6 +204,13 @@ impl ChildCommand {
             }
         }
     }
+}
+
+/// What a running command did.
+struct ChildEvents {
+    has_exited: bool,
+    has_reported: bool,
+    has_printed: bool,
 }
 
 impl Running<'_> {
@@ -194,13 +237,11 @@ impl Running<'_> {
     ) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (is_over, is_said) = self.wait_at_most(left.min(POLL_INTERVAL))?;
-            if is_over {
+            let events = self.wait_at_most(left.min(POLL_INTERVAL))?;
+            if events.has_exited {
                 return Ok(true);
             }
-            if is_said {
-                self.read_output()?;
-            }
+            self.read_output(&events)?;
             if left.is_zero() || is_interrupted() {
                 return Ok(false);
             }
@@ -209,113 +250,64 @@ impl Running<'_> {
 
     /// Reads what it wrote before it exited; its children may continue, and are not waited for.
     fn drain_output(&mut self) -> io::Result<()> {
-        let mut chunks = 0;
-        while chunks < MAX_LINES && self.wait_at_most(Duration::ZERO)?.1 {
-            self.read_output()?;
-            chunks += 1;
+        for _ in 0..MAX_LINES {
+            let events = self.wait_at_most(Duration::ZERO)?;
+            if !events.has_reported && !events.has_printed {
+                break;
+            }
+            self.read_output(&events)?;
         }
         Ok(())
     }
 
     /// Waits until it exits or writes something; returns which.
-    fn wait_at_most(&self, longest: Duration) -> io::Result<(bool, bool)> {
-        let mut ends = vec![PollFd::new(&self.last_line, PollFlags::IN)];
-        if let Some(output) = &self.output {
-            ends.push(PollFd::new(output, PollFlags::IN));
-        }
+    fn wait_at_most(&self, longest: Duration) -> io::Result<ChildEvents> {
+        let pipes = [&self.reported, &self.kept];
+        let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
+        ends.extend(
+            pipes
+                .into_iter()
+                .flatten()
+                .map(|pipe| PollFd::new(pipe, PollFlags::IN)),
+        );
         let longest = Timespec::try_from(longest).map_err(io::Error::other)?;
         match poll(&mut ends, Some(&longest)) {
-            Err(rustix::io::Errno::INTR) | Ok(0) => Ok((false, false)),
-            Err(error) => Err(error.into()),
-            Ok(_) => {
-                let has = |at: usize| {
-                    ends.get(at)
-                        .is_some_and(|last_line| !last_line.revents().is_empty())
-                };
-                Ok((has(0), has(1)))
-            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let mut ready = ends.iter().map(|end| !end.revents().is_empty());
+        let mut next = |is_open: bool| is_open && ready.next().unwrap_or_default();
+        Ok(ChildEvents {
+            has_exited: next(true),
+            has_reported: next(self.reported.is_some()),
+            has_printed: next(self.kept.is_some()),
+        })
     }
 
-    fn read_output(&mut self) -> io::Result<()> {
+    fn read_output(&mut self, events: &ChildEvents) -> io::Result<()> {
         let mut chunk = Zeroizing::new([0; CHUNK]);
-        let Some(output) = &mut self.output else {
-            return Ok(());
-        };
-        match output.read(&mut *chunk)? {
-            0 => self.output = None,
-            length => self.status_text.read_output(&chunk[..length]),
+        if let Some(reported) = self.reported.as_mut().filter(|_| events.has_reported) {
+            match reported.read(&mut *chunk)? {
+                0 => self.reported = None,
+                length => self.report.read(&chunk[..length]),
+            }
+        }
+        if let Some(kept) = self.kept.as_mut().filter(|_| events.has_printed) {
+            match (kept.read(&mut *chunk)?, &mut self.output) {
+                (0, _) | (_, None) => self.kept = None,
+                (length, Some(output)) => {
+                    // The buffer never grows, which would leave copies of a secret behind.
+                    let room = output.capacity() - output.len();
+                    output.extend_from_slice(&chunk[..length.min(room)]);
+                }
+            }
         }
         Ok(())
     }
 }
 
-/// The output of a command, as it is reported.
-struct ChildOutput<'a> {
-    report: &'a mut dyn FnMut(&str),
-    /// The beginning of an incomplete line. It may contain the secret.
-    line: Zeroizing<Vec<u8>>,
-    lines: Lines,
-    count: usize,
-}
-
-impl<'a> ChildOutput<'a> {
-    fn to(report: &'a mut dyn FnMut(&str)) -> Self {
-        Self {
-            report,
-            line: Zeroizing::new(Vec::with_capacity(MAX_LINE)),
-            lines: Lines::no_longer_than(MAX_LINE),
-            count: 0,
-        }
-    }
-
-    fn read_output(&mut self, bytes: &[u8]) {
-        // Of the unreported lines, only the last matters.
-        let passed = match self.count > MAX_LINES {
-            true => bytes.len().saturating_sub(MAX_LINE),
-            false => 0,
-        };
-        for part in bytes[passed..].split_inclusive(|&byte| byte == b'\n') {
-            for piece in part.strip_suffix(b"\n").unwrap_or(part).chunks(MAX_LINE) {
-                if self.line.len() + piece.len() > MAX_LINE {
-                    self.end_line();
-                }
-                self.line.extend_from_slice(piece);
-            }
-            if part.ends_with(b"\n") {
-                self.end_line();
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        let length = self.line.trim_ascii_end().len();
-        self.line.truncate(length);
-        if self.line.is_empty() {
-            return;
-        }
-        self.count += 1;
-        self.lines.push(&self.line);
-        match self.count {
-            ..=MAX_LINES => (self.report)(&self.lines.last()),
-            count if count == MAX_LINES + 1 => (self.report)("further output omitted"),
-            _ => {}
-        }
-        self.line.clear();
-    }
-
-    /// The last line, as the end of a sentence.
-    fn last_line(&mut self) -> String {
-        self.end_line();
-        match self.count {
-            0 => String::new(),
-            _ => format!(": {}", *self.lines.last()),
-        }
-    }
-}
-
 /// The environment variables about the key whose secret it receives.
-fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
+pub(super) fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
     [
         ("POSTKEY_NAME", issued.name()),
         ("POSTKEY_KIND", issued.kind().into_str()),

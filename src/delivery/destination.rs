@@ -7,9 +7,12 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::delivery::child::ChildCommand;
 use crate::delivery::outcome::Delivery;
+use crate::delivery::preset_delivery::PresetDelivery;
+use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::files::{self, env, result_file};
-use crate::key::{KeyVariables, Kind, Username, Variable};
+use crate::key::{KeyName, KeyVariables, Kind, Username, Variable};
+use crate::process::{DeferredSignals, job};
 use crate::ui::{Format, Issued};
 
 /// The destination of a new secret.
@@ -49,14 +52,92 @@ pub enum Destination {
     },
     /// A command's standard input.
     Command(ChildCommand),
+    /// A secret manager.
+    Preset(Box<PresetDelivery>),
+}
+
+/// What a destination depends on besides its name.
+pub struct DestinationContext<'a> {
+    /// The key's name.
+    pub name: &'a KeyName,
+    /// Its kind.
+    pub kind: Kind,
+    /// The format in a file of its own.
+    pub format: Format,
+    /// The folder in which commands run; empty for the current one.
+    pub folder: &'a Path,
+    /// The signals that stop a command.
+    pub signals: Option<DeferredSignals>,
 }
 
 impl Destination {
+    /// The destination that is named.
+    ///
+    /// # Errors
+    /// If it is a job's and there is no job.
+    pub fn of(spec: DestinationSpec, context: DestinationContext<'_>) -> Result<Self, Error> {
+        let DestinationContext {
+            name, kind, format, ..
+        } = context;
+        let folder = context.folder.to_owned();
+        Ok(match spec {
+            DestinationSpec::File(path) => Self::File { path, format },
+            DestinationSpec::Folder(path) => Self::File {
+                path: format.file_in(&path, name),
+                format,
+            },
+            DestinationSpec::Env { file, variables } => Self::EnvFile {
+                path: file,
+                variables: variables.of(name, kind),
+                also: Vec::new(),
+            },
+            DestinationSpec::Job {
+                variables,
+                is_output,
+            } => Self::Job {
+                path: job_file(is_output)?,
+                variables: variables.of(name, kind),
+                is_output,
+            },
+            DestinationSpec::Command { words, timeout } => Self::Command(ChildCommand {
+                words,
+                folder,
+                timeout,
+                signals: context.signals,
+            }),
+            DestinationSpec::Preset(address) => Self::Preset(Box::new(PresetDelivery {
+                address,
+                folder,
+                signals: context.signals,
+            })),
+        })
+    }
+
+    /// Makes sure that GitHub's runner accepts the variables.
+    pub(super) fn expect_settable(&self) -> Result<(), Error> {
+        let Self::Job {
+            variables,
+            is_output: false,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let mut names = variables.username.iter().chain([&variables.secret]);
+        match names.find(|name| name.is_of_runner()) {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!(
+                "GitHub's runner does not take `{name}`: it sets GITHUB_* and RUNNER_* itself"
+            ))
+            .with_hint("name another variable, as in --env-name API_KEY")),
+        }
+    }
+
     /// The file that it is saved to, if any.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } | Self::EnvFile { path, .. } => Some(path),
-            Self::Output { .. } | Self::Job { .. } | Self::Command(_) => None,
+            Self::Output { .. } | Self::Job { .. } | Self::Command(_) | Self::Preset(_) => None,
         }
     }
 
@@ -68,6 +149,7 @@ impl Destination {
                 variables.username.is_some()
             }
             Self::Command(_) => true,
+            Self::Preset(_) => false,
         }
     }
 
@@ -101,6 +183,7 @@ impl Destination {
             }
             Self::Job { path, .. } => Ok(files::expect_appendable(path)?),
             Self::Command(command) => command.program().map(drop),
+            Self::Preset(preset) => preset.tool().map(drop),
         }
     }
 
@@ -153,12 +236,33 @@ impl Destination {
                 Ok(Delivery::Appended(appended))
             }
             Self::Command(command) => {
-                let name = issued.name();
-                command.take(&issued, |line| context.ui.note(format!("{name}: {line}")))?;
+                command.take(&issued, |line| report(&issued, line, context))?;
                 Ok(Delivery::Taken)
+            }
+            Self::Preset(preset) => {
+                let secret = issued.secret().expose();
+                let stored = preset.store(secret, |line| report(&issued, line, context))?;
+                Ok(Delivery::Stored(Box::new(stored)))
             }
         }
     }
+}
+
+/// Reports a line that a command printed about a key.
+fn report(issued: &Issued<'_>, line: &str, context: &Context) {
+    context.ui.note(format!("{}: {line}", issued.name()));
+}
+
+/// The file that GitHub's runner reads after a step.
+fn job_file(is_output: bool) -> Result<PathBuf, Error> {
+    let variable = match is_output {
+        true => "GITHUB_OUTPUT",
+        false => "GITHUB_ENV",
+    };
+    job::file(variable).ok_or_else(|| {
+        Error::usage(format!("`{variable}` is not set"))
+            .with_hint("the runner sets it in each step; pass it on to postkey")
+    })
 }
 
 /// The line that makes GitHub's runner mask the secret in its log.

@@ -2,21 +2,26 @@
 
 mod batch;
 mod child;
+mod child_output;
 mod destination;
 mod engine;
+mod github;
 mod loss;
 mod new_key;
 mod new_secret;
 mod notes;
+mod option_rules;
 pub mod options;
 mod outcome;
+mod preset_delivery;
+mod replaced_variables;
 mod replacement;
 mod several;
+mod stored_text;
 mod target;
 
 pub use batch::SecretSupply;
-pub use child::ChildCommand;
-pub use destination::Destination;
+pub use destination::{Destination, DestinationContext};
 pub use engine::{Failure, deliver_all};
 pub use new_key::NewKey;
 pub use new_secret::NewSecret;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::delivery::preset_delivery::StoredDelivery;
 use crate::error::{Error, Explained};
 use crate::exit::ExitStatus;
 use crate::files::env::EnvVariables;
@@ -27,6 +28,8 @@ pub enum Delivery {
     Appended(Appended),
     /// To a command.
     Taken,
+    /// To a secret manager.
+    Stored(Box<StoredDelivery>),
 }
 
 /// What saving a secret did to a file.
@@ -57,7 +60,7 @@ impl Delivery {
                 variables,
             }),
             Self::Printed => ui::sync_output().map(|()| self),
-            Self::Appended(_) | Self::Taken => Ok(self),
+            Self::Appended(_) | Self::Taken | Self::Stored(_) => Ok(self),
         }
     }
 
@@ -91,11 +94,14 @@ impl Delivery {
         }
         let undone_at = match self {
             Self::Printed | Self::Taken => None,
-            Self::Saved { changed, path, .. } => Some((changed.undo(), path.display().to_string())),
-            Self::Appended(appended) => Some((appended.undo(), "the runner's file".into())),
+            Self::Saved { changed, path, .. } => {
+                Some((changed.undo().is_ok(), path.display().to_string()))
+            }
+            Self::Appended(appended) => Some((appended.undo().is_ok(), "the runner's file".into())),
+            Self::Stored(stored) => Some((stored.undo(), stored.place())),
         };
         match undone_at {
-            Some((Ok(()), destination)) => {
+            Some((true, destination)) => {
                 Error::new(status, format!("the secret was not activated: {error}"))
                     .with_hint(format!("{destination} is unchanged; try again"))
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::context::Context;
 use crate::delivery::options::DeliveryOptions;
 use crate::error::Error;
-use crate::key::{KeyName, KeyVariables, Kind};
+use crate::key::{KeyName, KeyVariables, Kind, quoted};
 use crate::ui::Format;
 
 impl DeliveryOptions {
@@ -22,6 +22,17 @@ impl DeliveryOptions {
             let message = format!("--env-name {variable} is one variable, for several keys");
             return Err(Error::usage(message)
                 .with_hint("use --format env: each key has variables named after it"));
+        }
+        if let Some(to) = &self.to {
+            return match to.is_of_each_key() {
+                false => Err(Error::usage(format!(
+                    "{} is one destination, for several keys",
+                    quoted(&to.to_string())
+                ))
+                .with_hint("write {name} where the name of each key belongs")),
+                true if to.has_variables() => expect_own_variables(names),
+                true => Ok(()),
+            };
         }
         match (self.format(context)?, &self.save) {
             (Format::Env, _) => expect_own_variables(names),

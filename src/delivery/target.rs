@@ -11,7 +11,7 @@ use crate::delivery::outcome::{Delivery, Saved};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Synced, env};
-use crate::key::{KeyName, KeyVariables, Kind, Tail, Username};
+use crate::key::{KeyName, KeyVariables, Kind, Tail, Username, quoted};
 use crate::ui::Issued;
 use crate::vault::Vault;
 
@@ -126,6 +126,7 @@ impl<'a> Target<'a> {
     pub fn undelivered(&self, error: Error) -> Error {
         match self.destination {
             Destination::Output { .. } => error,
+            Destination::Command(_) | Destination::Preset(_) => deliver_error(error),
             _ => save_error(error),
         }
     }
@@ -197,7 +198,11 @@ impl<'a> Target<'a> {
     /// Where the secret is, if not on standard output.
     pub fn destination(&self) -> Option<String> {
         match &self.destination {
-            Destination::Output { .. } | Destination::Command(_) => None,
+            Destination::Output { .. } => None,
+            Destination::Command(command) => {
+                Some(format!("delivered to {}", quoted(&command.words.join(" "))))
+            }
+            Destination::Preset(preset) => Some(format!("in {}", quoted(&preset.address.text))),
             Destination::File { path, .. } => Some(format!("in `{}`", path.display())),
             Destination::EnvFile {
                 path, variables, ..
@@ -274,12 +279,20 @@ pub fn note_new_variables(saved: &Saved, context: &Context) {
 
 /// The error that the secret could not be saved.
 pub fn save_error(error: impl Into<Error>) -> Error {
-    let error: Error = error.into();
-    let hint = error.hint().unwrap_or("name a file that can be written");
+    failure("save", "name a file that can be written", error.into())
+}
+
+/// The error that the secret could not be delivered to a command.
+fn deliver_error(error: Error) -> Error {
+    failure("deliver", "fix this, and try again", error)
+}
+
+fn failure(what: &str, hint: &str, error: Error) -> Error {
+    let hint = error.hint().unwrap_or(hint);
     let hint = format!("{hint}; no key was created or changed");
     Error::new(
         ExitStatus::Undelivered,
-        format!("cannot save the secret: {error}"),
+        format!("cannot {what} the secret: {error}"),
     )
     .with_hint(hint)
 }

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::ManifestDestination;
+use crate::destination::DestinationSpec;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Labels, Limit, Networks, Owner,
-    Permission, Senders, Status, Tail, Username,
+    Access, Description, Expiry, Invalid, Key, KeyName, KeyVariables, Kind, Labels, Limit,
+    Networks, Owner, Permission, Senders, Status, Tail, Username,
 };
 use crate::settings::Settings;
 
@@ -48,10 +48,18 @@ pub struct ManifestKey {
     /// Whether it is a decoy.
     pub is_decoy: bool,
     /// The destination of its secret.
-    pub destination: ManifestDestination,
+    pub destination: DestinationSpec,
 }
 
 impl ManifestKey {
+    /// The variables that its secret is set in, if any.
+    pub fn variables(&self) -> Option<KeyVariables> {
+        match &self.destination {
+            DestinationSpec::Env { variables, .. } => Some(variables.of(&self.name, self.kind)),
+            _ => None,
+        }
+    }
+
     /// The key as created at `now`; the settings supply what the manifest does not specify.
     pub fn key(
         &self,

@@ -1,7 +1,6 @@
 //! The manifest for `apply`: the keys of an environment and their destinations; and the plan that
 //! follows from it, computed without side effects.
 
-mod destination;
 mod error;
 mod field;
 mod key;
@@ -9,7 +8,6 @@ mod plan;
 mod read;
 mod save;
 
-pub use destination::ManifestDestination;
 pub use error::ManifestError;
 pub use key::{Manifest, ManifestKey};
 pub use plan::{DestinationContents, ExistingKey, Obstacle, Plan, Replaced, Step, StepAction};

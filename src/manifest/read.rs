@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
-use super::save::destination;
-use super::{Manifest, ManifestDestination, ManifestError, ManifestKey};
+use super::save::SaveField;
+use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::files::real;
 use crate::key::{
@@ -154,7 +154,14 @@ fn wanted(
     let networks = fields.get("network", mistakes, parsed);
     let expires = fields.get("expires", mistakes, parsed);
     let status = fields.get("inactive", mistakes, status);
-    let destination = destination(&fields, line, kind, folder, mistakes);
+    let place = SaveField {
+        line,
+        name: name.as_ref(),
+        kind,
+        folder,
+        presets: &settings.presets,
+    };
+    let destination = place.destination(&fields, mistakes);
     Some(ManifestKey {
         line,
         name: name?,
@@ -340,7 +347,7 @@ impl Files {
             return Err(mistake(message, "name another file"));
         }
         let taken = self.taken.entry(file).or_default();
-        for variable in variables(&key.destination) {
+        for variable in variables(key) {
             let is_whole = variable.is_none();
             let other = taken
                 .iter()
@@ -362,16 +369,11 @@ impl Files {
     }
 }
 
-/// The variables that a destination sets; `None` if it writes the whole file.
-fn variables(destination: &ManifestDestination) -> Vec<Option<String>> {
-    match destination {
-        ManifestDestination::Variables {
-            username, secret, ..
-        } => {
-            let variables = username.iter().chain([secret]);
-            variables.map(|name| Some(name.to_string())).collect()
-        }
-        ManifestDestination::File(_) => vec![None],
-        ManifestDestination::Command { .. } => Vec::new(),
-    }
+/// The variables that a key's destination sets; `None` if it writes the whole file.
+fn variables(key: &ManifestKey) -> Vec<Option<String>> {
+    let Some(variables) = key.variables() else {
+        return vec![None];
+    };
+    let all = variables.username.iter().chain([&variables.secret]);
+    all.map(|name| Some(name.to_string())).collect()
 }

@@ -1,69 +1,112 @@
 //! Reads a manifest's `save`: where a secret goes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::ManifestDestination;
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
+use crate::destination::{DestinationSpec, DestinationText, SecretVariables};
 use crate::error::Error;
-use crate::key::{Invalid, Kind, Period, quoted};
-use crate::settings::expanded;
+use crate::key::{KeyName, KeyVariables, Kind, quoted};
+use crate::settings::{Presets, Timeout, expanded};
 
 const FIELDS: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
 
-/// The default timeout of a command.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The maximum timeout: a pending secret is dropped after an hour.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 60);
-
 /// What `save` may be.
-const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`, \
-     `save = { file = \"secret.txt\" }` or `save = { command = [\"store\", \"name\"] }`";
+const EXAMPLES: &str = "write `save = \"env:.env#API_KEY\"`, `save = { file = \".env\", secret = \
+     \"API_KEY\" }`, `save = { file = \"secret.txt\" }` or `save = { command = [\"store\", \
+     \"name\"] }`";
 
-/// Reads the destination of a key's secret, which is required; the key's table begins on `line`.
-pub(super) fn destination(
-    key: &ManifestTable<'_>,
-    line: usize,
-    kind: Option<Kind>,
-    folder: &Path,
-    mistakes: &mut ManifestErrors,
-) -> Option<ManifestDestination> {
-    let Some(at) = key.line("save", mistakes) else {
-        let message = "the key has no `save`: its secret would be lost";
-        mistakes.note(line, mistake(message, EXAMPLES));
-        return None;
-    };
-    let destination = match key.table.get("save")?.get_ref() {
-        DeValue::Table(table) => table_destination(table, at, kind, folder, mistakes)?,
-        other => Err(mistake(
-            format!("save: it is {}, but must be a table", kind_of(other)),
-            EXAMPLES,
-        )),
-    };
-    let is_made_up = kind == Some(Kind::Smtp) && !key.table.contains_key("username");
-    let destination = destination.and_then(|destination| match is_made_up {
-        true => expect_fixed_username(destination),
-        false => Ok(destination),
-    });
-    destination.map_err(|fault| mistakes.note(at, fault)).ok()
+/// Where a key's `save` is, and what it depends on.
+pub(super) struct SaveField<'a> {
+    /// The line that the key's table begins on.
+    pub(super) line: usize,
+    pub(super) name: Option<&'a KeyName>,
+    pub(super) kind: Option<Kind>,
+    /// The folder that paths are relative to.
+    pub(super) folder: &'a Path,
+    pub(super) presets: &'a Presets,
+}
+
+impl SaveField<'_> {
+    /// Reads the destination of a key's secret, which is required.
+    pub(super) fn destination(
+        &self,
+        key: &ManifestTable<'_>,
+        mistakes: &mut ManifestErrors,
+    ) -> Option<DestinationSpec> {
+        let Some(at) = key.line("save", mistakes) else {
+            let message = "the key has no `save`: its secret would be lost";
+            mistakes.note(self.line, mistake(message, EXAMPLES));
+            return None;
+        };
+        let destination = match key.table.get("save")?.get_ref() {
+            DeValue::Table(table) => {
+                table_destination(table, at, self.kind, self.folder, mistakes)?
+            }
+            value @ DeValue::String(_) => self.named_destination(value)?,
+            other => Err(mistake(
+                format!(
+                    "save: it is {}, but must be text or a table",
+                    kind_of(other)
+                ),
+                EXAMPLES,
+            )),
+        };
+        let is_made_up = self.kind == Some(Kind::Smtp) && !key.table.contains_key("username");
+        let destination = destination.and_then(|destination| match is_made_up {
+            true => expect_fixed_username(destination),
+            false => Ok(destination),
+        });
+        destination.map_err(|fault| mistakes.note(at, fault)).ok()
+    }
+
+    /// The destination in its short form, as in `vault:secret/app#key`; `None` if that depends on a
+    /// name that is invalid.
+    fn named_destination(&self, value: &DeValue<'_>) -> Option<Result<DestinationSpec, Error>> {
+        let name = self.name?;
+        let parsed = || -> Result<DestinationSpec, Error> {
+            let named: DestinationText = parsed(value)?;
+            let hint = match named.kind() {
+                "command" => "write `save = { command = [\"store\", \"name\"] }`",
+                "github-env" | "github-output" => {
+                    "the job itself sets them, with `--to` or `--github`"
+                }
+                _ => {
+                    let spec = named.spec(name, self.presets, self.folder, &[])?;
+                    return Ok(match spec {
+                        DestinationSpec::Folder(path) => {
+                            DestinationSpec::File(path.join(name.as_str()))
+                        }
+                        other => other,
+                    });
+                }
+            };
+            let message = format!("a manifest has no destination {}", quoted(text(value)?));
+            Err(mistake(message, hint))
+        };
+        Some(parsed().map_err(|error| error.about("save")))
+    }
 }
 
 /// The destination, if it can take a username that is not known yet.
-fn expect_fixed_username(destination: ManifestDestination) -> Result<ManifestDestination, Error> {
+fn expect_fixed_username(destination: DestinationSpec) -> Result<DestinationSpec, Error> {
+    let is_saved = |variables: &SecretVariables| {
+        !matches!(
+            variables,
+            SecretVariables::Exactly(KeyVariables { username: None, .. })
+        )
+    };
     let hint = match &destination {
-        ManifestDestination::Variables { username: None, .. } => {
+        DestinationSpec::Env { variables, .. } if !is_saved(variables) => {
             "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
         }
-        ManifestDestination::File(_) => {
+        DestinationSpec::File(_) => {
             "add `username = \"shop_prod\"` to the key, or save both into variables: \
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
-        ManifestDestination::Variables { .. } | ManifestDestination::Command { .. } => {
-            return Ok(destination);
-        }
+        DestinationSpec::Preset(_) => "add `username = \"shop_prod\"` to the key",
+        _ => return Ok(destination),
     };
     let message = "save: the key has no `username`, and the generated one is not saved";
     Err(mistake(message, hint))
@@ -76,7 +119,7 @@ fn table_destination(
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<ManifestDestination, Error>> {
+) -> Option<Result<DestinationSpec, Error>> {
     let fields = ManifestTable {
         table,
         known: &FIELDS,
@@ -115,7 +158,7 @@ fn file_destination(
     fields: &ManifestTable<'_>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<ManifestDestination, Error>> {
+) -> Option<Result<DestinationSpec, Error>> {
     let file = fields.get("file", mistakes, |value| file(value, folder));
     let username = fields.get("username", mistakes, parsed);
     let secret = fields.get("secret", mistakes, parsed);
@@ -133,11 +176,13 @@ fn file_destination(
         )));
     }
     match (has("secret"), secret) {
-        (false, _) => Some(Ok(ManifestDestination::File(file?))),
-        (true, secret) => Some(Ok(ManifestDestination::Variables {
+        (false, _) => Some(Ok(DestinationSpec::File(file?))),
+        (true, secret) => Some(Ok(DestinationSpec::Env {
             file: file?,
-            username,
-            secret: secret?,
+            variables: SecretVariables::Exactly(KeyVariables {
+                username,
+                secret: secret?,
+            }),
         })),
     }
 }
@@ -145,9 +190,9 @@ fn file_destination(
 fn command_destination(
     fields: &ManifestTable<'_>,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<ManifestDestination, Error>> {
+) -> Option<Result<DestinationSpec, Error>> {
     let words = fields.get("command", mistakes, words);
-    let timeout = fields.get("timeout", mistakes, timeout);
+    let timeout = fields.get("timeout", mistakes, parsed::<Timeout>);
     for name in ["username", "secret"] {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("save: a command has no `{name}`");
@@ -159,9 +204,9 @@ fn command_destination(
     if fields.table.contains_key("timeout") && timeout.is_none() {
         return None;
     }
-    Some(Ok(ManifestDestination::Command {
+    Some(Ok(DestinationSpec::Command {
         words: words?,
-        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        timeout: timeout.unwrap_or_default().0,
     }))
 }
 
@@ -201,16 +246,4 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, Error> {
         }
         Some(_) => Ok(words),
     }
-}
-
-fn timeout(value: &DeValue<'_>) -> Result<Duration, Error> {
-    let length = parsed::<Period>(value)?.length();
-    let text = text(value)?;
-    length
-        .filter(|&length| length <= MAX_TIMEOUT)
-        .ok_or_else(|| {
-            Invalid::new("a timeout", text, "a timeout is at most 30 minutes")
-                .with_hint("write `60s`")
-        })
-        .map_err(Error::from)
 }

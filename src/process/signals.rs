@@ -1,7 +1,7 @@
 //! Ignored signals, and deferred ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
@@ -43,6 +43,12 @@ impl DeferredSignals {
             let _ = flag::register_usize(signal, Arc::clone(&caught), signal as usize);
         }
         Self(caught)
+    }
+
+    /// The same from the first call on, for all callers.
+    pub fn begin_once() -> Self {
+        static SHARED: OnceLock<DeferredSignals> = OnceLock::new();
+        SHARED.get_or_init(Self::begin).clone()
     }
 
     /// The signal that should terminate the process, if one arrived.

@@ -46,6 +46,9 @@ impl Settings {
             let rules = rules.collect::<Vec<_>>().join(", ");
             all.push((format!("permissions.{name}"), rules));
         }
+        for (name, preset) in self.presets.all() {
+            all.push((format!("destinations.{name}"), preset.address_text));
+        }
         for export in &self.exports {
             all.push(("export".to_owned(), export.file.display().to_string()));
         }

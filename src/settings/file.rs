@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
 use super::path::whole_path;
+use super::preset::Preset;
+use super::text::Text;
 use super::{Color, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -37,6 +39,7 @@ pub(super) struct File {
     pub(super) usage: UsageFile,
     pub(super) serve: ServeSection,
     pub(super) export: Vec<ExportTarget>,
+    pub(super) destinations: BTreeMap<String, Preset>,
     pub(super) output: OutputSection,
 }
 
@@ -88,17 +91,6 @@ pub(super) struct OutputSection {
     pub(super) shown: Option<usize>,
     pub(super) utc: Option<bool>,
     pub(super) color: Option<Color>,
-}
-
-/// A value that is parsed from a string.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Text<T>(pub(super) T);
-
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map(Self).map_err(de::Error::custom)
-    }
 }
 
 fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::file::{File, Text};
+use super::file::File;
 use super::source::{SetBy, SettingSource};
+use super::text::Text;
 use super::{
-    Credentials, Origins, Overrides, Permissions, Plans, Policy, Settings, VaultSource, export,
+    Credentials, Origins, Overrides, Permissions, Plans, Policy, Presets, Settings, VaultSource,
+    export,
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
 
@@ -34,6 +36,8 @@ pub(super) fn merged(
         .plan
         .map(|plan| plans.limit(&plan))
         .transpose()?;
+    let mut presets = Presets::default();
+    presets.add(file.destinations.into_iter())?;
     let credentials = Credentials::default();
     let credentials = Credentials::new(
         file.serve.headers.map_or(credentials.headers, values),
@@ -81,6 +85,7 @@ pub(super) fn merged(
                 .map(|Text(origin)| origin)
                 .collect(),
         ),
+        presets,
         exports: export::expect_distinct_files(file.export)?,
         exported_vault: None,
         has_unreadable_exports: false,

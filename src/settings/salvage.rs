@@ -10,11 +10,12 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
-use super::file::{File, Text};
+use super::file::File;
 use super::nearest;
+use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 24] = [
+const ALL: [&str; 38] = [
     "vault",
     "wait",
     "brand",
@@ -25,6 +26,7 @@ const ALL: [&str; 24] = [
     "usage",
     "serve",
     "export",
+    "destinations",
     "output",
     "expires",
     "plan",
@@ -39,6 +41,19 @@ const ALL: [&str; 24] = [
     "shown",
     "utc",
     "color",
+    "program",
+    "address",
+    "example",
+    "update",
+    "create",
+    "missing",
+    "input",
+    "field",
+    "read",
+    "decode",
+    "lag",
+    "timeout",
+    "hint",
 ];
 
 /// The valid parts.
@@ -93,7 +108,9 @@ fn count_settings(file: &File, setting: &str) -> usize {
     let plans = file.plans.keys().filter(|name| is_it(name));
     let permissions = file.permissions.keys();
     let permissions = permissions.filter(|Text(name)| is_it(name.as_str()));
-    usize::from(file.vault.is_some()) + plans.count() + permissions.count()
+    let destinations = file.destinations.keys().filter(|name| is_it(name));
+    let names = plans.count() + permissions.count() + destinations.count();
+    usize::from(file.vault.is_some()) + names
 }
 
 /// Copies the one setting that was read.
@@ -109,6 +126,7 @@ fn take(file: &mut File, name: &str, one: File) {
         "usage" => file.usage = one.usage,
         "serve" => file.serve = one.serve,
         "export" => file.export = one.export,
+        "destinations" => file.destinations = one.destinations,
         "output" => file.output = one.output,
         _ => {}
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::source::{SetBy, VaultSource};
 use super::{
-    Color, Credentials, ExportTarget, Listen, Origins, Permissions, Plans, Policy, Retention,
+    Color, Credentials, ExportTarget, Listen, Origins, Permissions, Plans, Policy, Presets,
+    Retention,
 };
 use crate::key::{Brand, Expiry, Limit, Permission};
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub credentials: Credentials,
     /// The web pages that may call the API from a browser.
     pub cors_origins: Origins,
+    /// The secret managers that secrets can be delivered to.
+    pub presets: Presets,
     /// The exports that every change of the vault rewrites.
     pub exports: Vec<ExportTarget>,
     /// The vault of these exports, even if a flag or variable names another.

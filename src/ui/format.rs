@@ -1,5 +1,9 @@
 //! The formats of results.
 
+use std::path::{Path, PathBuf};
+
+use crate::key::KeyName;
+
 /// The form that results take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -22,5 +26,16 @@ impl Format {
     /// Whether programs read the results; then errors and warnings are JSON, and notes are left out.
     pub fn is_for_machines(self) -> bool {
         matches!(self, Self::Json | Self::Jsonl | Self::Csv)
+    }
+
+    /// A key's file in a folder; its extension is the format.
+    pub fn file_in(self, folder: &Path, name: &KeyName) -> PathBuf {
+        match self {
+            Self::Text | Self::Ics => folder.join(name.as_str()),
+            Self::Json => folder.join(format!("{name}.json")),
+            Self::Jsonl => folder.join(format!("{name}.jsonl")),
+            Self::Csv => folder.join(format!("{name}.csv")),
+            Self::Env => folder.join(format!("{name}.env")),
+        }
     }
 }

@@ -155,7 +155,37 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             save("\".env\""),
             4,
-            "it is text, but must be a table",
+            "save: `.env` is not a destination: it names no kind before a colon",
+            "env:.env#API_KEY",
+        ),
+        (
+            save("\"vualt:secret/app#key\""),
+            4,
+            "save: `vualt:secret/app#key` is not a destination",
+            "did you mean `vault`?",
+        ),
+        (
+            save("\"vault:secret/app\""),
+            4,
+            "an address is `[{mount}/data/]{path}#{key}`",
+            "vault:secret/data/app#key",
+        ),
+        (
+            save("\"github-env:KEY\""),
+            4,
+            "a manifest has no destination `github-env:KEY`",
+            "--to",
+        ),
+        (
+            save("\"command:\""),
+            4,
+            "a manifest has no destination `command:`",
+            "command = [",
+        ),
+        (
+            save("7"),
+            4,
+            "it is a number, but must be text or a table",
             "file =",
         ),
         (save("{}"), 4, "neither a file nor a command", "file ="),

@@ -7,13 +7,13 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::scheme::Scheme;
+use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole, env, folder_of};
 use crate::key::{Key, KeyName, Secret, Tail};
 use crate::manifest::{
-    DestinationContents, ManifestDestination, ManifestError, ManifestKey, Obstacle, Replaced, Step,
-    StepAction,
+    DestinationContents, ManifestError, ManifestKey, Obstacle, Replaced, Step, StepAction,
 };
 use crate::vault::Vault;
 
@@ -36,14 +36,14 @@ pub(super) fn inspect(
     };
     if matches!(step.action, StepAction::Create(_)) {
         let target = scheme.target(wanted, deleted, None);
-        let fits = expect_folder(&wanted.destination).and_then(|()| target.expect_accepts(vault));
+        let fits = target.and_then(|target| {
+            expect_folder(&wanted.destination).and_then(|()| target.expect_accepts(vault))
+        });
         let found = fits.and_then(|()| replaced(wanted, vault));
         step.replaced = found.map_err(|error| mistake(wanted, error))?;
         return Ok(());
     }
-    let contents = step
-        .record()
-        .map(|record| contents(&wanted.destination, &record.key));
+    let contents = step.record().map(|record| contents(wanted, &record.key));
     match contents.transpose() {
         Ok(None | Some(DestinationContents::It)) => {}
         Ok(Some(contents)) => {
@@ -65,7 +65,7 @@ fn replaced(wanted: &ManifestKey, vault: Option<&Vault>) -> Result<Option<Replac
     let Some(text) = text(file)? else {
         return Ok(None);
     };
-    let value = value_in(&text, &wanted.destination, KeyPart::Secret)?;
+    let value = value_in(&text, wanted, KeyPart::Secret)?;
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -88,7 +88,7 @@ fn mistake(wanted: &ManifestKey, error: Error) -> ManifestError {
     ManifestError::about(wanted, error.about(format_args!("`{}`", wanted.name)))
 }
 
-fn expect_folder(destination: &ManifestDestination) -> Result<(), Error> {
+fn expect_folder(destination: &DestinationSpec) -> Result<(), Error> {
     match destination.file() {
         Some(file) if !folder_of(file).is_dir() => {
             Err(files::Error::NoFolder(file.to_owned()).into())
@@ -101,27 +101,22 @@ fn expect_folder(destination: &ManifestDestination) -> Result<(), Error> {
 ///
 /// # Errors
 /// If its file cannot be read or parsed.
-fn contents(destination: &ManifestDestination, key: &Key) -> Result<DestinationContents, Error> {
-    let Some(file) = destination.file() else {
+fn contents(wanted: &ManifestKey, key: &Key) -> Result<DestinationContents, Error> {
+    let Some(file) = wanted.destination.file() else {
         return Ok(DestinationContents::It);
     };
     let Some(text) = text(file)? else {
         return Ok(DestinationContents::Nothing);
     };
-    let secret = value_in(&text, destination, KeyPart::Secret)?;
-    let username = value_in(&text, destination, KeyPart::Username)?;
+    let secret = value_in(&text, wanted, KeyPart::Secret)?;
+    let username = value_in(&text, wanted, KeyPart::Username)?;
     let tail = |tail: &Tail| {
         let tail = tail.as_str().as_bytes();
         secret.is_some_and(|secret| secret.len() > tail.len() && secret.ends_with(tail))
     };
     let has = key.username().map(|username| username.as_str().as_bytes());
-    let is_of_username = matches!(
-        destination,
-        ManifestDestination::Variables {
-            username: Some(_),
-            ..
-        }
-    );
+    let variables = wanted.variables();
+    let is_of_username = variables.is_some_and(|variables| variables.username.is_some());
     Ok(match &key.retiring {
         _ if secret.is_none_or(<[u8]>::is_empty) => DestinationContents::Nothing,
         Some(old) if tail(&old.tail) => DestinationContents::Old(old.until),
@@ -141,19 +136,20 @@ enum KeyPart {
 /// The value of a part of a key in the destination's file.
 fn value_in<'a>(
     text: &'a [u8],
-    destination: &ManifestDestination,
+    wanted: &ManifestKey,
     part: KeyPart,
 ) -> Result<Option<&'a [u8]>, Error> {
-    let (file, variable) = match (destination, part) {
-        (ManifestDestination::Variables { file, secret, .. }, KeyPart::Secret) => {
-            (file, Some(secret))
-        }
-        (ManifestDestination::Variables { file, username, .. }, KeyPart::Username) => {
-            (file, username.as_ref())
-        }
-        (_, KeyPart::Secret) => return Ok(Some(text.trim_ascii())),
-        (_, KeyPart::Username) => return Ok(None),
+    let Some(variables) = wanted.variables() else {
+        return Ok(match part {
+            KeyPart::Secret => Some(text.trim_ascii()),
+            KeyPart::Username => None,
+        });
     };
+    let variable = match part {
+        KeyPart::Secret => Some(variables.secret),
+        KeyPart::Username => variables.username,
+    };
+    let file = wanted.destination.file().unwrap_or(Path::new(""));
     let variables = env::EnvVariables::read(file, text)?;
     let value = variable.and_then(|variable| variables.value(variable.as_str()));
     Ok(value.map(str::as_bytes))

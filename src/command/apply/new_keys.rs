@@ -76,7 +76,7 @@ impl<'a> ApplyRun<'a> {
             key,
             secret,
             is_staged: false,
-            target: self.scheme.target(wanted, &self.deleted, signals),
+            target: self.scheme.target(wanted, &self.deleted, signals)?,
             context,
         })
     }

@@ -1,9 +1,10 @@
 //! What a manifest asks for, and how to do it.
 
 use super::source::ManifestSource;
-use crate::delivery::{ChildCommand, Destination, OverwritePolicy, Target};
-use crate::key::{KeyName, KeyVariables};
-use crate::manifest::{Manifest, ManifestDestination, ManifestKey};
+use crate::delivery::{Destination, DestinationContext, OverwritePolicy, Target};
+use crate::error::Error;
+use crate::key::KeyName;
+use crate::manifest::{Manifest, ManifestKey};
 use crate::process::DeferredSignals;
 use crate::ui::Format;
 
@@ -23,47 +24,26 @@ impl Scheme<'_> {
         wanted: &ManifestKey,
         deleted: &'d [KeyName],
         signals: Option<DeferredSignals>,
-    ) -> Target<'d> {
+    ) -> Result<Target<'d>, Error> {
         let overwriting = OverwritePolicy {
             is_allowed: self.is_replacing,
             except: deleted,
             hint: "name another file or variable in `save`; or pass --replace if that secret is \
                    obsolete",
         };
-        Target::of_new_key(
+        let of_key = DestinationContext {
+            name: &wanted.name,
+            kind: wanted.kind,
+            format: Format::Text,
+            folder: &self.source.folder,
+            signals,
+        };
+        Ok(Target::of_new_key(
             wanted.name.clone(),
             wanted.kind,
             wanted.username.clone(),
-            self.destination(&wanted.destination, signals),
+            Destination::of(wanted.destination.clone(), of_key)?,
             overwriting,
-        )
-    }
-
-    fn destination(
-        &self,
-        wanted: &ManifestDestination,
-        signals: Option<DeferredSignals>,
-    ) -> Destination {
-        match wanted.clone() {
-            ManifestDestination::Variables {
-                file,
-                username,
-                secret,
-            } => Destination::EnvFile {
-                path: file,
-                variables: KeyVariables { username, secret },
-                also: Vec::new(),
-            },
-            ManifestDestination::File(path) => Destination::File {
-                path,
-                format: Format::Text,
-            },
-            ManifestDestination::Command { words, timeout } => Destination::Command(ChildCommand {
-                words,
-                folder: self.source.folder.clone(),
-                timeout,
-                signals,
-            }),
-        }
+        ))
     }
 }

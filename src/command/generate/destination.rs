@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 
 use super::flags::Generate;
 use crate::context::Context;
-use crate::delivery::{Destination, NewSecret};
+use crate::delivery::{BATCH_SIZE, Destination, NewSecret};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
@@ -30,6 +30,8 @@ pub(super) enum BulkDestination {
     Folder { path: PathBuf, format: Format },
     /// Standard output, with one object per line.
     Lines,
+    /// Another destination, which tells the keys apart.
+    Each,
 }
 
 /// What the destination of a new key's secret already contains.
@@ -44,11 +46,18 @@ pub(super) enum DestinationState {
 impl BulkDestination {
     /// The destination given on the command line.
     pub(super) fn of(args: &Generate, context: &Context) -> Result<Self, Error> {
-        match (&args.save_dir, context.ui.format) {
+        let folder = match &args.save_dir {
+            Some(folder) => Some(folder.clone()),
+            None => args.delivery.folder()?,
+        };
+        if folder.is_none() && args.delivery.is_given() {
+            args.delivery.expect(context)?;
+            return Ok(Self::Each);
+        }
+        match (folder, context.ui.format) {
             (Some(path), format) => {
-                files::expect_own_folder(path, FileRole::Secret)?;
-                expect_no_vault_in(path, context)?;
-                let path = path.clone();
+                files::expect_own_folder(&path, FileRole::Secret)?;
+                expect_no_vault_in(&path, context)?;
                 Ok(Self::Folder { path, format })
             }
             (None, Format::Jsonl) => {
@@ -77,7 +86,7 @@ impl BulkDestination {
     pub(super) fn has(&self, name: &KeyName) -> bool {
         match self {
             Self::Folder { .. } => fs::symlink_metadata(self.path_of(name)).is_ok(),
-            Self::Lines => true,
+            Self::Lines | Self::Each => true,
         }
     }
 
@@ -90,7 +99,7 @@ impl BulkDestination {
     ) -> Result<DestinationState, Error> {
         let path = match self {
             Self::Folder { .. } => self.path_of(name),
-            Self::Lines => return Ok(DestinationState::Nothing),
+            Self::Lines | Self::Each => return Ok(DestinationState::Nothing),
         };
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(DestinationState::Nothing),
@@ -101,17 +110,27 @@ impl BulkDestination {
         }
     }
 
-    /// The destination of a key's secret.
-    pub(super) fn destination(&self, name: &KeyName, kind: Kind) -> Destination {
+    /// How many keys are created at once: those whose secrets go to the same file or command one
+    /// after the other.
+    pub(super) fn batch_size(&self) -> usize {
         match self {
-            Self::Folder { format, .. } => Destination::File {
+            Self::Folder { .. } | Self::Lines => BATCH_SIZE,
+            Self::Each => 1,
+        }
+    }
+
+    /// The destination of a key's secret, if it is not that of the flags.
+    pub(super) fn destination(&self, name: &KeyName, kind: Kind) -> Option<Destination> {
+        match self {
+            Self::Folder { format, .. } => Some(Destination::File {
                 path: self.path_of(name),
                 format: *format,
-            },
-            Self::Lines => Destination::Output {
+            }),
+            Self::Lines => Some(Destination::Output {
                 format: Format::Jsonl,
                 variables: KeyVariables::of(name, kind),
-            },
+            }),
+            Self::Each => None,
         }
     }
 
@@ -120,13 +139,7 @@ impl BulkDestination {
         let Self::Folder { path, format } = self else {
             return PathBuf::new();
         };
-        match format {
-            Format::Text | Format::Ics => path.join(name.as_str()),
-            Format::Json => path.join(format!("{name}.json")),
-            Format::Jsonl => path.join(format!("{name}.jsonl")),
-            Format::Csv => path.join(format!("{name}.csv")),
-            Format::Env => path.join(format!("{name}.env")),
-        }
+        format.file_in(path, name)
     }
 }
 

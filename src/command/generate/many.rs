@@ -15,10 +15,11 @@ use super::notes;
 use crate::context::Context;
 use crate::context::name_list;
 use crate::context::name_list::{DuplicateName, InvalidNames, ListedName};
+use crate::delivery::options::DeliveredKey;
 use crate::delivery::{self, Failure, NewKey, NewSecret, OverwritePolicy, SecretSupply, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, EffectiveStatus, Expiry, KeyName, Kind};
+use crate::key::{Access, EffectiveStatus, Expiry, Key, KeyName, Kind};
 use crate::process::{self, DeferredSignals};
 use crate::ui::counted;
 use crate::vault::{self, Action, Vault};
@@ -57,6 +58,10 @@ pub(super) fn run(
 ) -> Result<ExitStatus, Error> {
     let order = CommonOptions::of(args, kind, context)?;
     let (wanted, faults) = name_list::read(names, DuplicateName::Fault, context)?;
+    if matches!(order.destination, BulkDestination::Each) {
+        let names = wanted.iter().map(|listed| &listed.name);
+        args.delivery.expect_distinguishable(names, context)?;
+    }
     let plan = order.plan(wanted, faults)?;
     order.report_existing(&plan);
     let count = plan.count();
@@ -198,7 +203,7 @@ impl<'a> CommonOptions<'a> {
             })
         });
         loop {
-            let next = all.by_ref().take(delivery::BATCH_SIZE);
+            let next = all.by_ref().take(self.destination.batch_size());
             let batch = next.take_while(|_| signals.signal().is_none());
             let batch: Vec<NamedSecret> = batch.collect::<Result<_, Error>>()?;
             if batch.is_empty() || signals.signal().is_some() {
@@ -248,16 +253,10 @@ impl<'a> CommonOptions<'a> {
             is_staged,
         } = named;
         let access = self.free_access(vault, usernames)?;
-        let destination = self.destination.destination(&name, self.kind);
-        let overwriting = OverwritePolicy {
-            is_allowed: false,
-            except: &[],
-            hint: NEVER_REPLACED,
-        };
-        let target = Target::of_new_key(name.clone(), self.kind, None, destination, overwriting);
         let key = self
             .args
             .key(name, access, secret.tail(), now, self.expires)?;
+        let target = self.target(&key, vault)?;
         Ok(NewKey {
             key,
             secret,
@@ -265,6 +264,35 @@ impl<'a> CommonOptions<'a> {
             target,
             context: self.context,
         })
+    }
+
+    fn target(&self, key: &Key, vault: &Vault) -> Result<Target<'a>, Error> {
+        let Some(destination) = self.destination.destination(&key.name, self.kind) else {
+            let subject = DeliveredKey {
+                name: &key.name,
+                kind: self.kind,
+                username: key.username(),
+                before: None,
+                overwrite: Some(self.args.overwrite),
+            };
+            return self
+                .args
+                .delivery
+                .target(&subject, Some(vault), self.context);
+        };
+        let overwriting = OverwritePolicy {
+            is_allowed: false,
+            except: &[],
+            hint: NEVER_REPLACED,
+        };
+        let name = key.name.clone();
+        Ok(Target::of_new_key(
+            name,
+            self.kind,
+            None,
+            destination,
+            overwriting,
+        ))
     }
 
     /// What a key may do. Usernames are generated until one is free: among 77,000, a collision is
@@ -316,6 +344,10 @@ impl<'a> CommonOptions<'a> {
             BulkDestination::Folder { path, .. } => {
                 let path = path.display();
                 format!("each secret is only in its file in `{path}`; {next}")
+            }
+            BulkDestination::Each => {
+                let place = self.args.delivery.place().unwrap_or_default();
+                format!("each secret was delivered to {place}; {next}")
             }
             BulkDestination::Lines => next.to_owned(),
         });

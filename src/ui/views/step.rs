@@ -1,5 +1,7 @@
 //! A step of a plan.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
@@ -7,11 +9,10 @@ use strum::IntoStaticStr;
 
 use super::entry::{changes, describe_changes};
 use super::text;
+use crate::destination::DestinationSpec;
 use crate::files::shell_word;
-use crate::key::{EffectiveStatus, Status};
-use crate::manifest::{
-    DestinationContents, ManifestDestination, ManifestKey, Obstacle, Replaced, Step, StepAction,
-};
+use crate::key::{EffectiveStatus, KeyVariables, Status};
+use crate::manifest::{DestinationContents, ManifestKey, Obstacle, Replaced, Step, StepAction};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, replacement_hint};
@@ -246,18 +247,18 @@ fn hint(
         ),
         Obstacle::Place(_) => {
             let flags = match destination {
-                ManifestDestination::Variables {
-                    file,
-                    username,
-                    secret,
-                } => {
+                DestinationSpec::Env { file, variables } => {
+                    let KeyVariables { username, secret } = variables.of(name, wanted.kind);
                     let username = username.as_ref();
                     let username = username.map(|name| format!(" --env-username {name}"));
                     let username = username.unwrap_or_default();
                     format!("--save {} --env-name {secret}{username}", shell_word(file))
                 }
-                ManifestDestination::File(file) => format!("--save {}", shell_word(file)),
-                ManifestDestination::Command { .. } => String::new(),
+                DestinationSpec::File(file) => format!("--save {}", shell_word(file)),
+                DestinationSpec::Preset(address) => {
+                    format!("--to {}", shell_word(Path::new(&address.text)))
+                }
+                _ => String::new(),
             };
             let another = step
                 .record()

@@ -1,0 +1,11 @@
+//! Destinations as people name them: `env:.env#API_KEY`, `vault:secret/app#key`.
+
+mod preset_address;
+mod spec;
+mod text;
+mod variables;
+
+pub use preset_address::PresetAddress;
+pub use spec::DestinationSpec;
+pub use text::{CommandWord, DestinationText};
+pub use variables::SecretVariables;

@@ -1,0 +1,271 @@
+//! Patterns of addresses in a secret manager, as in `[{owner}/{repo}/]{name}`, and templates that
+//! use their parts.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// A pattern of addresses.
+///
+/// `{name}` is a part without `/` and `#`, `{name*}` one with them; what is in brackets may be left
+/// out; the rest is literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressPattern(Vec<PatternPiece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PatternPiece {
+    Literal(String),
+    Part { name: String, is_wide: bool },
+    Optional(Vec<PatternPiece>),
+}
+
+/// The parts of an address by their names.
+pub type AddressParts = BTreeMap<String, String>;
+
+impl AddressPattern {
+    /// The parts of an address; `None` if it does not match.
+    pub fn parts(&self, address: &str) -> Option<AddressParts> {
+        let pieces: Vec<&PatternPiece> = self.0.iter().collect();
+        let mut parts = AddressParts::new();
+        matches(&pieces, address, &mut parts).then_some(parts)
+    }
+
+    /// The names of all parts.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        collect(&self.0, &mut names);
+        names
+    }
+}
+
+impl FromStr for AddressPattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (pieces, rest) = pieces(text, false)?;
+        match (rest, pieces.is_empty()) {
+            ("", false) => Ok(Self(pieces)),
+            _ => Err(UNBALANCED),
+        }
+    }
+}
+
+const UNBALANCED: &str = "it must have a part such as `{name}`, and each bracket its other half";
+
+/// The pieces up to the end, or to the bracket that closes them.
+fn pieces(text: &str, is_within: bool) -> Result<(Vec<PatternPiece>, &str), &'static str> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    loop {
+        let at = rest.find(['{', '}', '[', ']']).unwrap_or(rest.len());
+        if at > 0 {
+            found.push(PatternPiece::Literal(rest[..at].to_owned()));
+        }
+        rest = &rest[at..];
+        match rest.chars().next() {
+            None => return Ok((found, rest)),
+            Some('{') => {
+                let (name, after) = rest[1..].split_once('}').ok_or(UNBALANCED)?;
+                let is_wide = name.ends_with('*');
+                let name = name.trim_end_matches('*');
+                if !is_part_name(name) {
+                    return Err("a part's name is of a-z 0-9 _, as in `{name}`");
+                }
+                found.push(PatternPiece::Part {
+                    name: name.to_owned(),
+                    is_wide,
+                });
+                rest = after;
+            }
+            Some('[') if !is_within => {
+                let (inner, after) = pieces(&rest[1..], true)?;
+                found.push(PatternPiece::Optional(inner));
+                rest = after.strip_prefix(']').ok_or(UNBALANCED)?;
+            }
+            Some(']') if is_within => return Ok((found, rest)),
+            Some(_) => return Err(UNBALANCED),
+        }
+    }
+}
+
+fn is_part_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+fn collect<'a>(pieces: &'a [PatternPiece], names: &mut Vec<&'a str>) {
+    for piece in pieces {
+        match piece {
+            PatternPiece::Literal(_) => {}
+            PatternPiece::Part { name, .. } => names.push(name),
+            PatternPiece::Optional(inner) => collect(inner, names),
+        }
+    }
+}
+
+/// Matches the text as a whole; a part takes as little as possible.
+fn matches(pieces: &[&PatternPiece], text: &str, parts: &mut AddressParts) -> bool {
+    let Some((first, later)) = pieces.split_first() else {
+        return text.is_empty();
+    };
+    match first {
+        PatternPiece::Literal(literal) => text
+            .strip_prefix(literal.as_str())
+            .is_some_and(|rest| matches(later, rest, parts)),
+        PatternPiece::Optional(inner) => {
+            let with: Vec<&PatternPiece> = inner.iter().chain(later.iter().copied()).collect();
+            matches(&with, text, parts) || matches(later, text, parts)
+        }
+        PatternPiece::Part { name, is_wide } => {
+            let ends = text.char_indices().map(|(at, c)| (at + c.len_utf8(), c));
+            for (end, character) in ends {
+                if !is_wide && matches!(character, '/' | '#') {
+                    return false;
+                }
+                if is_value(&text[..end]) && matches(later, &text[end..], parts) {
+                    parts.insert(name.clone(), text[..end].to_owned());
+                    return true;
+                }
+            }
+            false
+        }
+    }
+}
+
+/// Whether a text can be an argument: programs take one with a dash at its start for an option.
+fn is_value(text: &str) -> bool {
+    !text.starts_with('-') && !text.chars().any(char::is_control)
+}
+
+/// A text with parts of an address in it, as in `--secret={name}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartTemplate(Vec<TemplatePiece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TemplatePiece {
+    Literal(String),
+    Part(String),
+}
+
+impl PartTemplate {
+    pub(super) fn of(text: &str) -> Self {
+        let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), text);
+        while let Some(at) = rest.find('{') {
+            literal.push_str(&rest[..at]);
+            let name = rest[at + 1..].split_once('}').map(|(name, _)| name);
+            match name.filter(|name| is_part_name(name)) {
+                Some(name) => {
+                    pieces.push(TemplatePiece::Literal(std::mem::take(&mut literal)));
+                    pieces.push(TemplatePiece::Part(name.to_owned()));
+                    rest = &rest[at + 2 + name.len()..];
+                }
+                None => {
+                    literal.push('{');
+                    rest = &rest[at + 1..];
+                }
+            }
+        }
+        literal.push_str(rest);
+        pieces.push(TemplatePiece::Literal(literal));
+        Self(pieces)
+    }
+
+    /// The names of its parts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            TemplatePiece::Literal(_) => None,
+            TemplatePiece::Part(name) => Some(name.as_str()),
+        })
+    }
+
+    /// Writes the text with its parts to `out`; `part` writes a part, or returns `None` if the
+    /// address does not have it.
+    pub fn write(
+        &self,
+        out: &mut Vec<u8>,
+        part: impl Fn(&str, &mut Vec<u8>) -> Option<()>,
+    ) -> Option<()> {
+        for piece in &self.0 {
+            match piece {
+                TemplatePiece::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                TemplatePiece::Part(name) => part(name, out)?,
+            }
+        }
+        Some(())
+    }
+
+    /// The text with these parts; `None` if one is missing.
+    pub fn filled(&self, parts: &AddressParts) -> Option<String> {
+        let mut out = Vec::new();
+        self.write(&mut out, |name, out| {
+            out.extend_from_slice(parts.get(name)?.as_bytes());
+            Some(())
+        })?;
+        String::from_utf8(out).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_split_into_its_parts() {
+        let vault = "[{mount*}/data/]{path*}#{key}";
+        let file = "[{folder*}/]{name}";
+        let all = "[{owner}/{repo}/]{name}";
+        for (pattern, address, parts) in [
+            (
+                vault,
+                "secret/data/app#key",
+                "key=key mount=secret path=app",
+            ),
+            (vault, "secret/app#key", "key=key path=secret/app"),
+            (vault, "a/b/data/c/d#k", "key=k mount=a/b path=c/d"),
+            (vault, "secret/app", "none"),
+            (vault, "secret/app#", "none"),
+            (vault, "#key", "none"),
+            (vault, "-method=rw#key", "none"),
+            (vault, "a\nb#key", "none"),
+            (file, "/etc/creds/app", "folder=/etc/creds name=app"),
+            (file, "app", "name=app"),
+            (file, "/etc/", "none"),
+            (all, "acme/shop/KEY", "name=KEY owner=acme repo=shop"),
+            (all, "KEY", "name=KEY"),
+            (all, "acme/KEY", "none"),
+            ("{name*}[#{key}]", "prod/app", "name=prod/app"),
+            ("{name*}[#{key}]", "prod/app#k", "key=k name=prod/app"),
+        ] {
+            let pattern: AddressPattern = pattern.parse().expect("pattern");
+            let found = pattern.parts(address).map_or("none".to_owned(), |parts| {
+                let all = parts.iter().map(|(name, value)| format!("{name}={value}"));
+                all.collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(found, parts, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_whole() {
+        for bad in ["", "{name", "[{name}", "{name}]", "{Name}", "{}", "[[{a}]]"] {
+            bad.parse::<AddressPattern>().expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn a_word_without_its_part_is_left_out() {
+        let parts = AddressParts::from([("key".to_owned(), "a.b".to_owned())]);
+        for (template, filled) in [
+            ("--repo={owner}/{key}", None),
+            ("get", Some("get")),
+            ("{key}=-", Some("a.b=-")),
+            (
+                r#"{{index .data "{key}"}}"#,
+                Some(r#"{{index .data "a.b"}}"#),
+            ),
+        ] {
+            let found = PartTemplate::of(template).filled(&parts);
+            assert_eq!(found.as_deref(), filled, "{template}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A preset: how the command-line tool of a secret manager stores a secret and reads it back.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::pattern::{AddressParts, AddressPattern, PartTemplate};
+use super::text::Text;
+use super::timeout::Timeout;
+
+/// The part that is the path of a private file with the text to store.
+pub const FILE_PART: &str = "file";
+
+/// The part of an input that is the secret, as the inside of a JSON string.
+pub const VALUE_PART: &str = "value";
+
+/// The same in base64.
+pub const BASE64_PART: &str = "value_base64";
+
+/// How a secret manager's tool stores a secret and reads it back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PresetSection")]
+pub struct Preset {
+    /// The tool, under each of its names.
+    pub programs: Vec<String>,
+    /// What an address looks like.
+    pub address: AddressPattern,
+    /// That pattern as it is written.
+    pub address_text: String,
+    /// An example of an address.
+    pub example: String,
+    /// Parts that an address may leave out.
+    pub defaults: AddressParts,
+    /// The arguments that store the secret.
+    pub update: Option<Vec<PartTemplate>>,
+    /// The arguments that store it if nothing is there, and never overwrite anything.
+    pub create: Option<Vec<PartTemplate>>,
+    /// What `update` prints if nothing is there.
+    pub missing: Option<String>,
+    /// The text to store; the secret if `None`.
+    pub input: Option<PartTemplate>,
+    /// The part that names the field of a stored JSON document, if the address has it.
+    pub field: Option<String>,
+    /// The arguments that print what is stored.
+    pub read: Option<Vec<PartTemplate>>,
+    /// How that is encoded.
+    pub decode: Decoding,
+    /// For how long reading may still show what was there before.
+    pub lag: Duration,
+    /// How long each command may take.
+    pub timeout: Duration,
+    /// What to do if storing fails.
+    pub hint: Option<String>,
+}
+
+/// How a stored secret is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decoding {
+    /// As it is.
+    #[default]
+    Raw,
+    /// In base64.
+    Base64,
+}
+
+/// A preset as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PresetSection {
+    program: Vec<String>,
+    address: String,
+    example: String,
+    #[serde(default)]
+    defaults: AddressParts,
+    update: Option<Vec<String>>,
+    create: Option<Vec<String>>,
+    missing: Option<String>,
+    input: Option<String>,
+    field: Option<String>,
+    read: Option<Vec<String>>,
+    #[serde(default)]
+    decode: Decoding,
+    lag: Option<Text<Timeout>>,
+    timeout: Option<Text<Timeout>>,
+    hint: Option<String>,
+}
+
+impl TryFrom<PresetSection> for Preset {
+    type Error = String;
+
+    fn try_from(section: PresetSection) -> Result<Self, String> {
+        let address: Result<AddressPattern, _> = section.address.parse();
+        let address = address.map_err(|rule| format!("`address`: {rule}"))?;
+        let words = |words: Option<Vec<String>>| -> Option<Vec<PartTemplate>> {
+            Some(words?.iter().map(|word| PartTemplate::of(word)).collect())
+        };
+        let preset = Self {
+            programs: section.program,
+            address,
+            address_text: section.address,
+            example: section.example,
+            defaults: section.defaults,
+            update: words(section.update),
+            create: words(section.create),
+            missing: section.missing,
+            input: section.input.as_deref().map(PartTemplate::of),
+            field: section.field,
+            read: words(section.read),
+            decode: section.decode,
+            lag: section.lag.map_or(Duration::ZERO, |Text(lag)| lag.0),
+            timeout: section.timeout.map(|Text(time)| time).unwrap_or_default().0,
+            hint: section.hint,
+        };
+        preset.expect_whole().map(|()| preset)
+    }
+}
+
+impl Preset {
+    fn expect_whole(&self) -> Result<(), String> {
+        if self.programs.is_empty() || self.programs.iter().any(String::is_empty) {
+            return Err("`program` must name the tool, as in [\"vault\", \"bao\"]".to_owned());
+        }
+        if self.update.is_none() && self.create.is_none() {
+            return Err("it needs `update`, the arguments that store the secret".to_owned());
+        }
+        if self.update.is_some() && self.create.is_some() != self.missing.is_some() {
+            return Err(
+                "`create` needs `missing`, what `update` prints if nothing is there".to_owned(),
+            );
+        }
+        if self.address.parts(&self.example).is_none() {
+            return Err("`example` does not match `address`".to_owned());
+        }
+        if self.field.is_some() && self.read.is_none() {
+            return Err("`field` needs `read`: other fields of the document stay".to_owned());
+        }
+        self.expect_known_parts()
+    }
+
+    /// Makes sure that templates only use parts that exist where they are used: a secret is never
+    /// an argument.
+    fn expect_known_parts(&self) -> Result<(), String> {
+        let own = self.address.names();
+        let expect = |templates: &[PartTemplate], others: &[&str]| {
+            let mut names = templates.iter().flat_map(PartTemplate::names);
+            match names.find(|name| !own.contains(name) && !others.contains(name)) {
+                None => Ok(()),
+                Some(name) => Err(format!("`{{{name}}}` is no part of `address`")),
+            }
+        };
+        for words in [&self.update, &self.create].into_iter().flatten() {
+            expect(words, &[FILE_PART])?;
+        }
+        expect(self.read.as_deref().unwrap_or_default(), &[])?;
+        expect(self.input.as_slice(), &[VALUE_PART, BASE64_PART])?;
+        let of_preset = self.defaults.keys().chain(&self.field);
+        match of_preset
+            .into_iter()
+            .find(|name| !own.contains(&name.as_str()))
+        {
+            None => Ok(()),
+            Some(name) => Err(format!("`{name}` is no part of `address`")),
+        }
+    }
+
+    /// The parts of an address, with the defaults; `None` if it does not match the pattern.
+    pub fn parts(&self, address: &str) -> Option<AddressParts> {
+        let mut parts = self.address.parts(address)?;
+        for (name, value) in &self.defaults {
+            parts.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Some(parts)
+    }
+}
