@@ -26,7 +26,7 @@ fn every_command_that_makes_a_secret_delivers_it() {
             ),
         ] {
             let sandbox = Sandbox::new();
-            sandbox.generate(["generate", "api", "web"]);
+            sandbox.generate(["api", "web"]);
             let args = [command, &["--to", to]].concat();
             let run = sandbox.with_path(&args).expect(0);
             assert_eq!(run.stdout, "", "{args:?}");
@@ -34,7 +34,7 @@ fn every_command_that_makes_a_secret_delivers_it() {
             assert_eq!(sandbox.verify(&secret).1, 0, "{args:?}: {run:?}");
         }
         let sandbox = Sandbox::new();
-        sandbox.generate(["generate", "api", "web"]);
+        sandbox.generate(["api", "web"]);
         let args = [command, &["--to", "command:", "--", "sh", "-c", "cat >got"]].concat();
         sandbox.with_path(&args).expect(0);
         assert_eq!(sandbox.verify(&sandbox.read("got")).1, 0, "{args:?}");
@@ -49,7 +49,6 @@ fn the_short_forms_do_the_same() {
         &["--save", ".env", "--env-name", "API_KEY"],
     ] {
         let sandbox = Sandbox::new();
-        sandbox.write(".env", "A=1\n");
         let args = [&["generate", "api", "web"], flags].concat();
         let run = sandbox.with_path(&args).expect(0);
         let text = sandbox.read(".env");
