@@ -26,6 +26,10 @@ pub enum ExitStatus {
     Unsure = 7,
     /// The change was made, but a later step failed.
     Incomplete = 8,
+    /// `run`: the program cannot be executed; as in a shell.
+    NotExecutable = 126,
+    /// `run`: there is no such program; as in a shell.
+    NoProgram = 127,
 }
 
 impl ExitStatus {
@@ -62,6 +66,8 @@ impl ExitStatus {
                 "the change was committed, but a later step failed: its result or report could not \
                  be written, or an export is out of date"
             }
+            Self::NotExecutable => "`run`: the program cannot be executed",
+            Self::NoProgram => "`run`: program not found",
         }
     }
 }

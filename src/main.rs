@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    postkey::cli::run().into()
+    postkey::cli::run()
 }

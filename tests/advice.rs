@@ -646,6 +646,7 @@ const COVERED: &[(&str, &str)] = &[
     ("backup", "names what wrote the file"),
     ("connect dovecot", "prints"),
     ("connect {server} --file {part}", "prints"),
+    ("delete {name}", "a temporary key whose program has ended"),
     (
         "delete NAME",
         "a key that the log contradicts, whose secret nobody can vouch for",

@@ -43,7 +43,7 @@ const GUIDES_TO: [(&str, &[&str]); 9] = [
     ("http", &["connect", "serve", "verify"]),
     ("rotation", &["rotate", "regenerate"]),
     ("incident", &["revoke", "identify", "connect"]),
-    ("ci", &["generate", "regenerate", "rotate", "revoke"]),
+    ("ci", &["generate", "regenerate", "rotate", "revoke", "run"]),
     ("bootstrap", &["apply", "generate"]),
     ("config", &["config"]),
     ("care", &["check", "backup", "restore", "doctor", "explain"]),

@@ -32,6 +32,7 @@ mod readme;
 mod restrictions;
 mod reveal;
 mod rotate;
+mod running;
 mod sandbox;
 mod save;
 mod scanners;

@@ -39,7 +39,7 @@ const WITH_GATEWAYS: [&str; 1] = ["Set it up with nginx"];
 const MARK: &str = "@@@@";
 
 /// Values that vary between runs, and their replacements.
-const VARYING: [(&str, &str); 14] = [
+const VARYING: [(&str, &str); 15] = [
     (r"(?m)^(X-RateLimit-Reset): \d{10}", "$1: SECOND"),
     (crate::sandbox::SECRET, "SECRET"),
     (r#""tail":"\w{16}""#, "TAIL"),
@@ -55,6 +55,7 @@ const VARYING: [(&str, &str); 14] = [
         "AGO ",
     ),
     (r"head [0-9a-f]{64}", "head HASH"),
+    (r"`(\w+)-[0-9a-f]{8}`", "`$1-NUMBER`"),
     (r"\b(?:just )?now (by|from) ", "AGO $1 "),
     (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),

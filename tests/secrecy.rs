@@ -37,13 +37,14 @@ fn no_part_of_a_secret_is_in_files_or_messages() {
         "--default",
         "--passphrase-file=pass",
     ]);
+    let short = story.issue(&["run", "--", "printenv", "RUN_API_KEY"]);
     let again = story.issue(&["reveal", "--passphrase-file=pass", "--format=env"]);
     assert_eq!(
         (&sealed, story.secrets.pop()),
         (&again, Some(again.clone()))
     );
     let saved = story.save(&["generate", "api", "saved", "--format", "env"]);
-    for secret in [&api, &mail, &table, &new, &newest, &beside, &saved] {
+    for secret in [&api, &mail, &table, &new, &newest, &beside, &short, &saved] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify", "explain"] {
             story.tell(&[present], secret);

@@ -66,7 +66,7 @@ macro_rules! snapshots {
 // `postkey` is the command line without a command.
 snapshots! {
     activate apply backup check completions config connect deactivate delete describe doctor explain export
-    generate identify import list log postkey regenerate rename restore reveal revoke rotate serve
+    generate identify import list log postkey regenerate rename restore reveal revoke rotate run serve
     set show usage verify
 }
 

@@ -36,7 +36,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("Servers", &["connect", "serve", "export"]),
-    ("Environments", &["apply", "import"]),
+    ("Environments", &["apply", "run", "import"]),
     (
         "Care",
         &[

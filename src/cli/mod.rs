@@ -8,6 +8,7 @@ mod version;
 
 use std::env;
 use std::ffi::OsStr;
+use std::process::ExitCode;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
@@ -29,28 +30,28 @@ pub fn definition() -> clap::Command {
 }
 
 /// Hardens the process against leaking secrets, and runs the command line.
-pub fn run() -> ExitStatus {
+pub fn run() -> ExitCode {
     process::report_panics();
     match process::expect_random_bytes() {
         Ok(()) => process::harden(),
         Err(error) => {
             let ui = Ui::before_settings(asked_format());
-            return finish(&ui, Err(Error::no_random_bytes(error)));
+            return finish(&ui, Err(Error::no_random_bytes(error))).into();
         }
     }
     run_hardened()
 }
 
 /// Completes a command line if a shell asks for that; otherwise parses it and runs its command.
-fn run_hardened() -> ExitStatus {
+fn run_hardened() -> ExitCode {
     if version::is_only_version() {
         let ui = Ui::before_settings(Format::Text);
-        return finish(&ui, version::print(&ui));
+        return finish(&ui, version::print(&ui)).into();
     }
     command::completions::complete_if_asked(definition);
     let (cli, from_environment) = match parsed() {
         Ok(parsed) => parsed,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error).into(),
     };
     let (verb, globals) = (cli.verb, cli.globals);
     let mut ui = Ui::before_settings(globals.format());
@@ -59,7 +60,7 @@ fn run_hardened() -> ExitStatus {
     ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
     if cli.verbose {
-        return finish(&ui, Err(version::verbose_without_version()));
+        return finish(&ui, Err(version::verbose_without_version())).into();
     }
     let overrides = Overrides {
         from_environment,
@@ -70,7 +71,7 @@ fn run_hardened() -> ExitStatus {
         false => Settings::merge(overrides).map(|settings| (settings, None)),
     };
     match read {
-        Err(error) => finish(&ui, Err(error)),
+        Err(error) => finish(&ui, Err(error)).into(),
         Ok((settings, invalid)) => {
             ui.color = settings.color;
             if let Some(invalid) = invalid {
@@ -78,7 +79,8 @@ fn run_hardened() -> ExitStatus {
             }
             let mut context = Context::new(ui, settings, globals.yes);
             let result = command::run(verb, &mut context);
-            finish(&context.ui, result)
+            let status = finish(&context.ui, result);
+            context.exit_code(status)
         }
     }
 }

@@ -26,6 +26,7 @@ mod restore;
 mod reveal;
 mod revoke;
 mod rotate;
+mod run;
 mod serve;
 mod set;
 mod show;
@@ -79,6 +80,7 @@ pub enum Verb {
     #[command(aliases = ["audit", "history"])]
     Log(log::Log),
     Apply(apply::Apply),
+    Run(run::Run),
     Import(import::Import),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -140,7 +142,9 @@ impl Verb {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
             Self::Check(_) => CALENDAR,
-            Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
+            Self::Completions(_) | Self::Connect(_) | Self::Run(_) | Self::Serve(_) => {
+                &[Format::Text]
+            }
             _ => RESULT,
         }
     }
@@ -151,7 +155,7 @@ impl Verb {
     /// not start if standard output is closed.
     fn has_result(&self, format: Format) -> bool {
         match self {
-            Self::Deactivate(_) | Self::Revoke(_) | Self::Serve(_) => false,
+            Self::Deactivate(_) | Self::Revoke(_) | Self::Run(_) | Self::Serve(_) => false,
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => false,
             Self::Rotate(rotate) if rotate.makes_a_secret() => false,
             Self::Activate(_) | Self::Delete(_) | Self::Rotate(_) => format.is_for_machines(),
@@ -199,6 +203,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
         Verb::Check(args) => check::run(args, context),
         Verb::Log(args) => log::run(args, context),
         Verb::Apply(args) => apply::run(args, context),
+        Verb::Run(args) => run::run(args, context),
         Verb::Import(args) => import::run(args, context),
         Verb::Backup(args) => backup::run(args, context),
         Verb::Restore(args) => restore::run(args, context),

@@ -6,9 +6,9 @@ use clap::Args;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::completion;
-use crate::context::Context;
+use crate::context::{Context, random};
 use crate::error::Error;
-use crate::key::{Kind, Limit, Networks, Permission, Senders};
+use crate::key::{Access, Kind, Limit, Networks, Permission, Senders, Username};
 use crate::settings::Settings;
 
 /// The flags that restrict what a key may do.
@@ -48,6 +48,35 @@ impl AccessFlags {
             .as_deref()
             .map(|plan| context.settings.plans.limit(plan));
         Ok(self.limit.or(by_plan.transpose()?))
+    }
+
+    /// What a new key may do, with a username if it was given; flags of the other kind are refused.
+    pub fn access(
+        &self,
+        kind: Kind,
+        username: Option<&Username>,
+        context: &Context,
+    ) -> Result<Access, Error> {
+        self.expect_fit(kind)?;
+        let limit = self.limit(context)?;
+        match kind {
+            Kind::Smtp => {
+                let generated = || random().map(Username::generated);
+                Ok(Access::Smtp {
+                    username: username.cloned().map_or_else(generated, Ok)?,
+                    senders: self.sender.clone().unwrap_or_default(),
+                    limit: limit.unwrap_or(Limit::None),
+                })
+            }
+            Kind::Api if username.is_some() => Err(Error::usage("an API key has no --username")
+                .with_hint("only SMTP keys have usernames")),
+            Kind::Api => Ok(Access::Api {
+                permission: self
+                    .permission(context)?
+                    .unwrap_or_else(|| context.settings.permission.clone()),
+                limit: limit.unwrap_or(context.settings.limit),
+            }),
+        }
     }
 
     /// The first of these flags that was given.

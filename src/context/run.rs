@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::absolute;
+use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +49,8 @@ pub struct Context {
     has_warned: Cell<bool>,
     /// For how many names a similar one was looked up.
     compared: Cell<usize>,
+    /// The exit status of a program that was run.
+    passed_on: Cell<u8>,
 }
 
 /// For how many names a similar one is looked up: if no key has any of a long list of names, they
@@ -68,6 +71,7 @@ impl Context {
             zone: OnceCell::new(),
             has_warned: Cell::new(false),
             compared: Cell::new(0),
+            passed_on: Cell::new(0),
         }
     }
 
@@ -247,6 +251,19 @@ impl Context {
     pub fn note_done(&self, what: impl Into<String>) {
         // The first of several counts.
         let _ = self.done.set(what.into());
+    }
+
+    /// Ends the process with the exit status of a program, unless that is success.
+    pub fn pass_on(&self, status: u8) {
+        self.passed_on.set(status);
+    }
+
+    /// How the process exits.
+    pub fn exit_code(&self, status: ExitStatus) -> ExitCode {
+        match self.passed_on.get() {
+            0 => status.into(),
+            program => ExitCode::from(program),
+        }
     }
 
     /// An error that may occur after the change was committed: it then says so, instead of that

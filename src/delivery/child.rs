@@ -1,17 +1,15 @@
 //! Runs a command that receives a secret or prints one, with a timeout.
 
-use std::fs;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use which::which_in;
 use zeroize::Zeroizing;
 
 use crate::delivery::child_output::{ChildOutput, MAX_LINES};
@@ -77,12 +75,7 @@ impl ChildCommand {
     /// If it is not found.
     pub(super) fn program(&self) -> Result<PathBuf, Error> {
         let name = self.words.first().map_or("", String::as_str);
-        let folder = fs::canonicalize(match self.folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => &self.folder,
-        });
-        let folder = folder.unwrap_or_else(|_| self.folder.clone());
-        which_in(name, process::search_path(), folder).map_err(|_| {
+        process::find_program(name.as_ref(), &self.folder).ok_or_else(|| {
             let name = quoted(name);
             let message = format!("program {name} not found");
             Error::new(exit::ExitStatus::Trouble, message)

@@ -48,6 +48,19 @@ impl KeyName {
         names.into_iter().find(|name| !is_taken(name))
     }
 
+    /// The name with a random suffix: `deploy-5a0c93de`.
+    ///
+    /// # Errors
+    /// If it is too long for that.
+    pub fn numbered(&self, chance: [u8; 4]) -> Result<Self, Invalid> {
+        let number = u32::from_be_bytes(chance);
+        format!("{self}-{number:08x}").parse().map_err(|_| {
+            let rule = "with `-` and 8 digits, which are appended, it is too long";
+            Invalid::new("a temporary key's name", self.as_str(), rule)
+                .with_hint("use at most 55 characters")
+        })
+    }
+
     /// The name in lower case, by which names are compared.
     pub fn folded(&self) -> String {
         self.as_str().to_ascii_lowercase()

@@ -2,22 +2,24 @@
 
 mod actor;
 mod clock;
+mod foreground;
 pub mod job;
+mod launch;
 mod pager;
 mod panic;
+mod program;
 mod signals;
 mod system;
 mod time_zone;
+mod umask;
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::{User, geteuid};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -26,8 +28,11 @@ use signal_hook::flag;
 
 pub use actor::actor;
 pub use clock::{WrongClock, clock, has_http_date, now};
+pub use foreground::SignalRelay;
+pub use launch::{Launch, is_open};
 pub use pager::Pager;
 pub use panic::report_panics;
+pub use program::{find_program, is_program_file, search_path};
 pub use signals::{DeferredSignals, kill_by_signal, outlives_terminal};
 pub use system::system;
 pub use time_zone::{LOCAL_TIME, time_zone};
@@ -42,7 +47,7 @@ pub const NO_THREAD: &str = "raise the process limit: TasksMax= in the service's
 /// no access to its memory by other processes of the same user, and no death by a file-size limit,
 /// so that writes report errors. (Rust's runtime already ignores SIGPIPE.)
 pub fn harden() {
-    umask(Mode::from_bits_truncate(0o077));
+    umask::make_private();
     // These cannot fail, since they only drop privileges.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = set_dumpable(false);
@@ -73,11 +78,6 @@ pub fn is_dumb_terminal() -> bool {
 /// Whether standard output was closed when the process started.
 pub fn is_output_closed() -> bool {
     memory::was_output_closed()
-}
-
-/// The folders that programs are searched in.
-pub fn search_path() -> Option<OsString> {
-    env::var_os("PATH")
 }
 
 /// Makes sure that the system provides random bytes before anything else: without them even a hash

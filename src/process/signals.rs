@@ -13,7 +13,7 @@ pub fn outlives_terminal() -> bool {
 }
 
 /// Whether a signal is ignored (proc(5), `SigIgn`).
-fn is_ignored(signal: i32) -> bool {
+pub(super) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status
         .lines()

@@ -29,6 +29,7 @@ pub enum Action {
     Expire,
     Verify,
     Doctor,
+    Run,
 }
 
 impl Action {

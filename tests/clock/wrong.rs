@@ -66,6 +66,7 @@ const COMMANDS: &[Case] = &[
     ("reveal --passphrase-file pass", None, 0, 5),
     ("generate api new --expires 90d", None, 0, 5),
     ("generate smtp newer", None, 0, 5),
+    ("run -- true", None, 0, 5),
     ("apply keys.toml --yes", None, 0, 5),
     ("import htpasswd users", None, 0, 5),
     ("backup copy.db", None, 0, 5),

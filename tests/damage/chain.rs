@@ -83,6 +83,8 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
             1,
         ),
         (&["set", "mail", "--permission", "full"], 2, 0),
+        (&["run", "--", "true"], 0, 2),
+        (&["run", "--", "./missing"], 127, 0),
         (&["rename", "ci", "build"], 0, 1),
         (&["rename", "build", "mail"], 4, 0),
         (&["deactivate", "build", "mail", "other"], 0, 2),

@@ -146,7 +146,7 @@ fn every_entry_of_every_command_is_found_by_exactly_one_action() {
 }
 
 /// Every kind of change, in a possible order.
-const LIFE: [&str; 20] = [
+const LIFE: [&str; 21] = [
     "deactivate web",
     "activate web",
     "regenerate --yes web",
@@ -162,6 +162,7 @@ const LIFE: [&str; 20] = [
     "set site --rotate-every 30d",
     "import dovecot users",
     "apply keys.toml",
+    "run -- true",
     "backup backup.db",
     "delete --yes site",
     "restore --yes --keep-inactive backup.db",

@@ -36,6 +36,7 @@ fn an_export_always_matches_the_view_and_verify() {
         &["rotate", "--finish", "--yes", "own"],
         &["rotate", "--abort", "--yes", "web"],
         &["set", "b", "--expires", "1h"],
+        &["run", "smtp", "--", "printenv", "RUN_SMTP_PASSWORD"],
         &["rename", "b", "c"],
         &["revoke", "c"],
         &["delete", "--yes", "own"],

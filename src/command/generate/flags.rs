@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::requested_name::RequestedName;
 use crate::arguments;
+use crate::context::Context;
 use crate::context::access_flags::AccessFlags;
 use crate::context::label_flags::LabelFlags;
 use crate::context::passphrase::PassphraseSource;
-use crate::context::{Context, random};
 use crate::delivery::options::{DeliveryOptions, Overwrite};
 use crate::error::Error;
 use crate::key::{
@@ -171,34 +171,17 @@ impl Generate {
     /// What the key opens, by its kind; flags of the other kind are refused.
     pub(super) fn access(&self, kind: Kind, context: &Context) -> Result<Access, Error> {
         self.bounds.expect_fit(kind)?;
-        match kind {
-            Kind::Smtp => {
-                let generated = || random().map(Username::generated);
-                Ok(Access::Smtp {
-                    username: self.username.clone().map_or_else(generated, Ok)?,
-                    senders: self.bounds.sender.clone().unwrap_or_default(),
-                    limit: self.bounds.limit(context)?.unwrap_or(Limit::None),
-                })
-            }
-            Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")
-                .with_hint("only the secret of an SMTP key can be shown again")),
-            Kind::Api if self.username.is_some() => {
-                Err(Error::usage("an API key has no --username")
-                    .with_hint("only SMTP keys have usernames"))
-            }
-            Kind::Api => Ok(Access::Api {
-                permission: self
-                    .bounds
-                    .permission(context)?
-                    .unwrap_or_else(|| context.settings.permission.clone()),
-                limit: match self.is_decoy {
-                    true => Limit::None,
-                    false => self
-                        .bounds
-                        .limit(context)?
-                        .unwrap_or(context.settings.limit),
-                },
-            }),
+        if kind == Kind::Api && self.default {
+            return Err(Error::usage("an API key cannot be the default key")
+                .with_hint("only the secret of an SMTP key can be shown again"));
         }
+        let access = self.bounds.access(kind, self.username.as_ref(), context)?;
+        Ok(match access {
+            Access::Api { permission, .. } if self.is_decoy => Access::Api {
+                permission,
+                limit: Limit::None,
+            },
+            access => access,
+        })
     }
 }

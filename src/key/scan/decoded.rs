@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     bytes: Zeroizing<Vec<u8>>,
-    runs: Vec<Run>,
+    runs: Vec<ByteRun>,
 }
 
 /// A part that is copied from the original, or a character that was encoded.
 #[derive(Debug)]
-struct Run {
+struct ByteRun {
     start: usize,
     /// Its offset in the original.
     raw: usize,
@@ -38,9 +38,9 @@ impl Decoded {
     /// Adds bytes, each of which takes `size` bytes of the original from an offset on.
     pub(super) fn push(&mut self, bytes: &[u8], raw: usize, width: usize) {
         let start = self.bytes.len();
-        let goes_on = |run: &Run| run.width == 1 && run.raw + (start - run.start) == raw;
+        let goes_on = |run: &ByteRun| run.width == 1 && run.raw + (start - run.start) == raw;
         if width != 1 || !self.runs.last().is_some_and(goes_on) {
-            self.runs.push(Run { start, raw, width });
+            self.runs.push(ByteRun { start, raw, width });
         }
         self.bytes.extend_from_slice(bytes);
     }
@@ -48,7 +48,7 @@ impl Decoded {
     /// Ends it at the end of the original.
     pub(super) fn end(&mut self, raw: usize) {
         let (start, width) = (self.bytes.len(), 0);
-        self.runs.push(Run { start, raw, width });
+        self.runs.push(ByteRun { start, raw, width });
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -66,7 +66,7 @@ impl Decoded {
         decoded.runs.extend(within.map(|run| {
             let start = run.start.max(part.start);
             let raw = run.raw + (start - run.start);
-            Run {
+            ByteRun {
                 start: start - part.start,
                 raw,
                 width: run.width,
@@ -78,7 +78,7 @@ impl Decoded {
 
     /// The location of the encoded text.
     pub(super) fn encoded(&self) -> impl Iterator<Item = usize> {
-        let is_encoded = |run: &&Run| run.width > 1;
+        let is_encoded = |run: &&ByteRun| run.width > 1;
         self.runs.iter().filter(is_encoded).map(|run| run.start)
     }
 
