@@ -3,6 +3,8 @@
 mod failing;
 mod forms;
 mod managers;
+mod remembered;
+mod tracked;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -70,7 +70,8 @@ fn an_api_key_has_the_given_fields() {
             "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
             "senders": null, "networks": null, "mails_today": null, "recipients_today": null,
             "labels": {}, "owner": null,
-            "limit_used": null, "limit_resets_at": null, "is_default": false, "usage": null, "secrets": [{
+            "limit_used": null, "limit_resets_at": null, "delivered_to": null, "delivered_at": null,
+            "is_default": false, "usage": null, "secrets": [{
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,
             }],

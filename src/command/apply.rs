@@ -123,7 +123,7 @@ impl<'a> Scheme<'a> {
         let mistakes: Vec<ManifestError> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| destination::inspect(step, self, &deleted, vault).err())
+            .filter_map(|step| destination::inspect(step, self, &deleted, vault, context).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),

@@ -65,7 +65,9 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.delivery.target(&subject, Some(&vault), context)?;
+    let last = args.delivery.as_last_time(&seen, &vault, context)?;
+    let delivery = last.as_ref().unwrap_or(&args.delivery);
+    let target = delivery.target(&subject, Some(&vault), context)?;
     let display = context.display();
     if !is_confirmed(&seen, context, &vault, &display)? {
         context.ui.note("nothing was changed");

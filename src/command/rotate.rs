@@ -142,7 +142,9 @@ fn begin(
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.delivery.target(&subject, Some(vault), context)?;
+    let last = args.delivery.as_last_time(&seen, vault, context)?;
+    let delivery = last.as_ref().unwrap_or(&args.delivery);
+    let target = delivery.target(&subject, Some(vault), context)?;
     let was_default = vault.default_id()? == Some(seen.id);
     let replacement = SecretReplacement {
         seen: &seen,

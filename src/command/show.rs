@@ -19,7 +19,7 @@ const RECENT_ENTRIES: usize = 5;
 /// Show everything about a key
 ///
 /// Of the secret, only the tail. Includes the key's rules for `postkey check`, its own or the
-/// settings'; when, how often and from where it was used; the state of a rotation; and its newest
+/// settings'; where its secret was last delivered; when, how often and from where it was used; the state of a rotation; and its newest
 /// log entries: `postkey log NAME` shows all of them.
 ///
 /// Formats: text, json, jsonl, csv (without rules and log, and only the last usage).
@@ -48,7 +48,9 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
     let mut secrets = vault.secrets(record.id)?;
     secrets.retain(|secret| !secret.is_retired(display.now));
     let policy = policy(&record, &secrets, display.now, &vault, context)?;
-    let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log, display.now);
+    let delivery = vault.last_delivery(record.id)?;
+    let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log, display.now)
+        .with_delivery(delivery.as_ref());
     let facts = details.facts(&display);
     let _pager = context.ui.page();
     context.ui.result(&details, &facts)?;

@@ -11,7 +11,7 @@ use crate::delivery::preset_delivery::PresetDelivery;
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::files::{self, env, result_file};
-use crate::key::{KeyName, KeyVariables, Kind, Username, Variable};
+use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, redact_secrets};
 use crate::process::{DeferredSignals, job};
 use crate::ui::{Format, Issued};
 
@@ -111,6 +111,32 @@ impl Destination {
                 signals: context.signals,
             })),
         })
+    }
+
+    /// The destination as `--to` names it from any folder; `None` if the secret is not kept there,
+    /// or with more than it.
+    pub(super) fn text(&self) -> Option<String> {
+        let whole = |path: &Path| {
+            let path = std::path::absolute(path).ok()?;
+            path.into_os_string().into_string().ok()
+        };
+        match self {
+            Self::Output { .. } | Self::Job { .. } => None,
+            Self::File { path, format } => {
+                let is_alone = *format == Format::Text;
+                whole(path)
+                    .filter(|_| is_alone)
+                    .map(|path| format!("file:{path}"))
+            }
+            Self::EnvFile {
+                path, variables, ..
+            } => whole(path).map(|path| format!("env:{path}#{}", variables.secret)),
+            Self::Command(command) => Some(format!(
+                "command: {}",
+                redact_secrets(&command.words.join(" "))
+            )),
+            Self::Preset(preset) => Some(preset.address.text.clone()),
+        }
     }
 
     /// Makes sure that GitHub's runner accepts the variables.

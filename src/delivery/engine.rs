@@ -86,7 +86,13 @@ pub fn deliver_all<P: PendingSecret>(
     };
     let activated = together_or_each(
         delivered.into_iter().map(sync).collect(),
-        |(one, _), change| one.activate(change),
+        |(one, _), change| {
+            let key = one.activate(change)?;
+            if let Some(destination) = one.target().destination.text() {
+                change.remember_delivery(&key.name, &destination)?;
+            }
+            Ok(key)
+        },
         |(_, delivery), error| Failure::Activation(delivery.undo(&error)),
         vault,
         author,

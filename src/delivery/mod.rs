@@ -6,6 +6,7 @@ mod child_output;
 mod destination;
 mod engine;
 mod github;
+mod last_delivery;
 mod loss;
 mod new_key;
 mod new_secret;
@@ -19,6 +20,7 @@ mod replacement;
 mod several;
 mod stored_text;
 mod target;
+mod work_tree;
 
 pub use batch::SecretSupply;
 pub use destination::{Destination, DestinationContext};
@@ -27,6 +29,7 @@ pub use new_key::NewKey;
 pub use new_secret::NewSecret;
 pub use replacement::{SecretReplacement, Transition};
 pub use target::{OverwritePolicy, Target};
+pub use work_tree::expect_untracked;
 
 /// How many secrets are delivered at once: their files stay locked until they are valid.
 pub const BATCH_SIZE: usize = 64;

@@ -13,6 +13,7 @@ use crate::delivery::destination::{Destination, DestinationContext};
 use crate::delivery::github::Github;
 use crate::delivery::loss::tails_of;
 use crate::delivery::target::{OverwritePolicy, Target, save_error};
+use crate::delivery::work_tree::expect_untracked;
 use crate::destination::{CommandWord, DestinationSpec, DestinationText, SecretVariables};
 use crate::error::Error;
 use crate::files::{self, FileRole, shell_word};
@@ -54,7 +55,7 @@ pub struct DeliveryOptions {
     pub(super) to: Option<DestinationText>,
     /// With --to command: the command, which reads the secret from its standard input
     #[arg(last = true, value_name = "COMMAND", requires = "to")]
-    command: Vec<CommandWord>,
+    pub(super) command: Vec<CommandWord>,
     /// Write the secret to a file, mode 0600, and nothing to standard output; with --format env
     /// only its variables are set in the file
     #[arg(long, value_name = "FILE", group = "named-destination")]
@@ -121,6 +122,9 @@ impl DeliveryOptions {
         }
         let accepted = target.expect_accepts(vault);
         accepted.map_err(|error| target.undelivered(error))?;
+        if let Some(path) = target.destination.file() {
+            expect_untracked(path, context).map_err(save_error)?;
+        }
         Ok(target)
     }
 

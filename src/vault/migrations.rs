@@ -73,7 +73,7 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
 }
 
 /// Empty substitutes for the tables that later schemas added.
-const ADDED_TABLES: [(&str, &str); 2] = [
+const ADDED_TABLES: [(&str, &str); 3] = [
     (
         "dead_secrets",
         "CREATE TEMP VIEW dead_secrets AS
@@ -83,6 +83,11 @@ const ADDED_TABLES: [(&str, &str); 2] = [
     (
         "labels",
         "CREATE TEMP VIEW labels AS SELECT 0 AS key_id, '' AS name, '' AS value WHERE 0",
+    ),
+    (
+        "deliveries",
+        "CREATE TEMP VIEW deliveries AS
+         SELECT 0 AS key_id, '' AS destination, 0 AS delivered_at WHERE 0",
     ),
 ];
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::scheme::Scheme;
+use crate::context::Context;
+use crate::delivery::expect_untracked;
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -30,6 +32,7 @@ pub(super) fn inspect(
     scheme: &Scheme<'_>,
     deleted: &[KeyName],
     vault: Option<&Vault>,
+    context: &Context,
 ) -> Result<(), ManifestError> {
     let Some(wanted) = step.wanted() else {
         return Ok(());
@@ -37,7 +40,10 @@ pub(super) fn inspect(
     if matches!(step.action, StepAction::Create(_)) {
         let target = scheme.target(wanted, deleted, None);
         let fits = target.and_then(|target| {
-            expect_folder(&wanted.destination).and_then(|()| target.expect_accepts(vault))
+            expect_folder(&wanted.destination)?;
+            target.expect_accepts(vault)?;
+            let file = wanted.destination.file();
+            file.map_or(Ok(()), |file| expect_untracked(file, context))
         });
         let found = fits.and_then(|()| replaced(wanted, vault));
         step.replaced = found.map_err(|error| mistake(wanted, error))?;

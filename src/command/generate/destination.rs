@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 
 use super::flags::Generate;
 use crate::context::Context;
-use crate::delivery::{BATCH_SIZE, Destination, NewSecret};
+use crate::delivery::{BATCH_SIZE, Destination, NewSecret, expect_untracked};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
@@ -58,6 +58,7 @@ impl BulkDestination {
             (Some(path), format) => {
                 files::expect_own_folder(&path, FileRole::Secret)?;
                 expect_no_vault_in(&path, context)?;
+                expect_untracked(&path.join("key"), context)?;
                 Ok(Self::Folder { path, format })
             }
             (None, Format::Jsonl) => {

@@ -8,12 +8,12 @@ use super::recorded::Recorded;
 use super::secret::{self, SecretView};
 use super::usage::{NEVER_USED, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
-use crate::key::{Allowance, Key, Kind, Labels, Limit, Networks, Senders, Tail};
+use crate::key::{Allowance, Key, Kind, Labels, Limit, Networks, Senders, Tail, quoted};
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::ui::{DisplayContext, MenuItem};
 use crate::usage::{Details, Summary};
-use crate::vault::{Entry, SecretInfo};
+use crate::vault::{Entry, LastDelivery, SecretInfo};
 
 /// A key as every command shows it.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
@@ -261,6 +261,9 @@ pub struct KeyDetails<'a> {
     limit_used: Option<u32>,
     #[serde(serialize_with = "text")]
     limit_resets_at: Option<Timestamp>,
+    delivered_to: Option<&'a str>,
+    #[serde(serialize_with = "text")]
+    delivered_at: Option<Timestamp>,
     #[serde(skip)]
     details: Option<&'a Details>,
 }
@@ -289,13 +292,28 @@ impl<'a> KeyDetails<'a> {
             log: log.iter().map(EntryView::new).collect(),
             limit_used: allowance.map(|allowance| allowance.used.count),
             limit_resets_at: allowance.and_then(Allowance::reset),
+            delivered_to: None,
+            delivered_at: None,
             details,
+        }
+    }
+
+    /// The same, with where its secret was last delivered.
+    pub fn with_delivery(self, delivery: Option<&'a LastDelivery>) -> Self {
+        Self {
+            delivered_to: delivery.map(|delivery| delivery.destination.as_str()),
+            delivered_at: delivery.map(|delivery| delivery.at),
+            ..self
         }
     }
 
     /// All facts, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
         let mut facts = self.key.list(display);
+        if let (Some(to), Some(at)) = (self.delivered_to, self.delivered_at) {
+            let when = display.moment_and_distance(at);
+            facts.push(("delivered", format!("to {}, {when}", quoted(to))));
+        }
         if !self.key.key.is_decoy {
             facts.extend(self.policy.described(display));
         }

@@ -6,3 +6,10 @@ CREATE TABLE labels (
   PRIMARY KEY (key_id, name)
 ) WITHOUT ROWID;
 ALTER TABLE keys ADD COLUMN owner TEXT CHECK (owner <> '');
+
+-- Where each key's secret was last delivered; never the secret.
+CREATE TABLE deliveries (
+  key_id       INTEGER PRIMARY KEY REFERENCES keys (id) ON DELETE CASCADE,
+  destination  TEXT NOT NULL CHECK (destination <> ''),
+  delivered_at INTEGER NOT NULL CHECK (typeof(delivered_at) = 'integer')
+);

@@ -1,0 +1,42 @@
+//! Where keys' secrets were last delivered; never the secrets.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::column::timestamp;
+use super::{Change, Error, KeyId, Vault};
+use crate::key::KeyName;
+
+/// Where a key's secret was last delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastDelivery {
+    /// The destination, as `--to` names it.
+    pub destination: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Vault {
+    /// Where a key's secret was last delivered, if anywhere that is remembered.
+    pub fn last_delivery(&self, id: KeyId) -> Result<Option<LastDelivery>, Error> {
+        let query = "SELECT destination, delivered_at FROM deliveries WHERE key_id = ?1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((destination, at)) = found.optional()? else {
+            return Ok(None);
+        };
+        let at = timestamp(at)?;
+        Ok(Some(LastDelivery { destination, at }))
+    }
+}
+
+impl Change<'_> {
+    /// Remembers where a key's secret was delivered, instead of where the one before was.
+    pub fn remember_delivery(&self, name: &KeyName, destination: &str) -> Result<(), Error> {
+        let remember = "INSERT OR REPLACE INTO deliveries (key_id, destination, delivered_at)
+                        SELECT id, ?2, ?3 FROM keys WHERE name = ?1";
+        let mut remember = self.transaction.prepare_cached(remember)?;
+        remember.execute(params![name.as_str(), destination, self.now().as_second()])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The vault remembers where a secret was delivered, and offers to deliver the next one there.
+
+use super::secret_in;
+use crate::sandbox::Sandbox;
+
+const TO: &str = "vault:secret/app#key";
+
+#[test]
+fn show_tells_where_the_secret_was_delivered() {
+    let sandbox = Sandbox::with_tools();
+    let home = std::fs::canonicalize(sandbox.home()).unwrap();
+    let home = home.display();
+    for (flags, expected) in [
+        (&["--to", TO][..], TO.to_owned()),
+        (&["--save", "key"], format!("file:{home}/key")),
+        (&["--to", "env:.env#KEY"], format!("env:{home}/.env#KEY")),
+        (
+            &["--save", "o.env", "--env-name", "K"],
+            format!("env:{home}/o.env#K"),
+        ),
+        (
+            &["--to", "command:", "--", "sh", "-c", "cat >got"],
+            "command: sh -c cat >got".to_owned(),
+        ),
+    ] {
+        let sandbox_args = [&["generate", "api", "web"], flags].concat();
+        sandbox.with_path(&sandbox_args).expect(0);
+        let shown = sandbox.show("web");
+        let found = shown["delivered_to"].as_str().unwrap();
+        let tail = |text: &str| text.rsplit('/').next().unwrap().to_owned();
+        assert_eq!(tail(found), tail(&expected), "{flags:?}");
+        assert!(shown["delivered_at"].is_string());
+        let text = sandbox.run(["show", "web"]).expect(0).stdout;
+        assert!(text.contains("delivered   to `"), "{text}");
+        sandbox.run(["delete", "--yes", "web"]).expect(0);
+    }
+    sandbox.generate(["api", "web"]);
+    assert!(sandbox.show("web")["delivered_to"].is_null());
+}
+
+#[test]
+fn without_a_terminal_a_note_names_the_destination() {
+    let sandbox = Sandbox::with_tools();
+    sandbox
+        .with_path(&["generate", "api", "web", "--to", TO])
+        .expect(0);
+    let kept = sandbox.kept();
+    for command in [&["regenerate", "--yes", "web"][..], &["rotate", "web"]] {
+        let run = sandbox.with_path(command).expect(0);
+        assert!(
+            run.stderr
+                .contains("--to 'vault:secret/app#key' delivers there"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.verify(&secret_in(&run.stdout)).1, 0);
+        assert_eq!(sandbox.kept(), kept);
+    }
+}
+
+#[test]
+fn on_a_terminal_it_asks_whether_to_deliver_there() {
+    for (command, more) in [
+        (&["rotate", "web"][..], ""),
+        (&["regenerate", "web"], "y\r"),
+    ] {
+        for (answer, is_delivered) in [("y\r", true), ("n\r", false)] {
+            let sandbox = Sandbox::with_tools();
+            sandbox
+                .run(["generate", "api", "web", "--to", "file:key"])
+                .expect(0);
+            let old = sandbox.read("key");
+            let mut terminal = sandbox.on_terminal(command.iter().copied());
+            terminal
+                .expect("the secret of `web` was delivered to `file:")
+                .expect("Deliver the new one there?")
+                .press(answer);
+            if !more.is_empty() {
+                terminal.expect("Create a new one?").press(more);
+            }
+            assert_eq!(terminal.end(), 0, "{}", terminal.shown());
+            let new = sandbox.read("key");
+            assert_eq!(new != old, is_delivered, "{}", terminal.shown());
+            assert_eq!(secret_in(&terminal.shown()).is_empty(), is_delivered);
+            if is_delivered {
+                assert_eq!(sandbox.verify(new.trim_end()).1, 0);
+            }
+        }
+    }
+}
