@@ -5,6 +5,7 @@ mod dead;
 mod decoys;
 mod findings;
 mod formats;
+mod gauges;
 mod rotations;
 mod rules;
 mod unusual;

@@ -74,6 +74,7 @@ fn no_part_of_a_secret_is_in_files_or_messages() {
         &["check"],
         &["check", "--format", "json"],
         &["check", "--format", "ics"],
+        &["check", "--format", "prometheus"],
         &["show", "build", "--format", "json"],
         &["show", "box"],
         &["reveal"],

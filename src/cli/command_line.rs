@@ -66,7 +66,7 @@ pub(super) struct Globals {
     #[arg(value_parser = paths())]
     config: Option<PathBuf>,
     /// Output format: text for people, the others for programs (env only where a secret is
-    /// created, ics only for check)
+    /// created, ics and prometheus only for check)
     #[arg(
         long,
         global = true,

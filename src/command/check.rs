@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
-use crate::ui::{DisplayContext, FindingView, Format, Listing, Reminders, Ui, counted};
+use crate::ui::{DisplayContext, FindingView, Format, KeyGauges, Listing, Reminders, Ui, counted};
 use crate::vault::{Record, SortOrder, Vault};
 
 /// List what needs attention, for cron and CI
@@ -38,15 +38,18 @@ use crate::vault::{Record, SortOrder, Vault};
 /// dead-secret-used.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
-/// memory), and ics: a calendar with an all-day reminder of the next rotation and the expiry of
-/// each active key, both overdue and upcoming. Reminders are no findings: it exits 0.
+/// memory), and two that exit 0 whatever is found. ics: a calendar with an all-day reminder of the
+/// next rotation and the expiry of each active key, both overdue and upcoming. prometheus: the
+/// expiry, next rotation and last use of each key, and all findings, for the textfile collector of
+/// node_exporter.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   postkey check
   postkey check --quiet --unused never
   postkey check web ci --older-than 30d
-  postkey check --format ics >keys.ics")]
+  postkey check --format ics >keys.ics
+  postkey check --format prometheus >postkey.prom")]
 pub struct Check {
     /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
@@ -113,6 +116,8 @@ enum CheckOutput<'a> {
     Gathered(Vec<KeyFinding>, Listing<'a>, &'a DisplayContext),
     /// Reminders, written as they are found.
     Calendar(Reminders<'a>),
+    /// Gauges, findings among them.
+    Gauges(KeyGauges),
 }
 
 /// A finding about a key.
@@ -241,11 +246,11 @@ impl<'a> KeyCheck<'a> {
     }
 
     fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
-        let is_calendar = matches!(self.output, CheckOutput::Calendar(_));
+        let is_listing = self.output.is_listing();
         self.output.finish()?;
         let keys = counted(self.keys as i128, "key", "keys");
         match self.found {
-            _ if is_calendar => {}
+            _ if !is_listing => {}
             0 if status > ExitStatus::No => {}
             0 => ui.note(format!("nothing needs attention: {keys} checked")),
             1 => ui.note(format!("1 of {keys} needs attention")),
@@ -262,6 +267,7 @@ impl<'a> CheckOutput<'a> {
                 let identity = vault.identity()?.unwrap_or_default();
                 Self::Calendar(ui.reminders(&identity, display)?)
             }
+            Format::Prometheus => Self::Gauges(KeyGauges::new(display.now)),
             Format::Jsonl | Format::Csv => Self::Stream(ui.listing(display), display),
             _ => Self::Gathered(Vec::new(), ui.listing(display), display),
         })
@@ -271,7 +277,13 @@ impl<'a> CheckOutput<'a> {
         match self {
             Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_connected(),
             Self::Calendar(reminders) => reminders.is_connected(),
+            Self::Gauges(_) => true,
         }
+    }
+
+    /// Whether findings are listed, and decide the exit status.
+    fn is_listing(&self) -> bool {
+        matches!(self, Self::Stream(..) | Self::Gathered(..))
     }
 
     /// Adds what was found about a key; returns whether it needs attention.
@@ -283,21 +295,30 @@ impl<'a> CheckOutput<'a> {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let (name, kind) = (&record.key.name, record.key.kind());
-        if let Self::Calendar(reminders) = self {
-            for reminder in known.reminders(rules, now) {
-                reminders.push(record.id, known.key, reminder)?;
+        match self {
+            Self::Calendar(reminders) => {
+                for reminder in known.reminders(rules, now) {
+                    reminders.push(record.id, known.key, reminder)?;
+                }
+                return Ok(false);
             }
-            return Ok(false);
+            Self::Gauges(gauges) => {
+                let used_at = known.used.as_ref().and_then(|used| used.last_used_at);
+                gauges.push(known.key, used_at);
+                for reminder in known.reminders(rules, now) {
+                    gauges.push_reminder(known.key, reminder);
+                }
+            }
+            Self::Stream(..) | Self::Gathered(..) => {}
         }
-        let findings = known.findings(rules, now);
-        let is_found = !findings.is_empty();
-        for finding in findings {
-            self.push(name, kind, finding)?;
+        let mut is_found = false;
+        for finding in known.findings(rules, now) {
+            is_found |= self.push(name, kind, finding)?;
         }
         Ok(is_found)
     }
 
-    /// Adds a finding; returns whether it counts, which it does not in a calendar.
+    /// Adds a finding; returns whether it counts for the exit status.
     fn push(&mut self, name: &KeyName, kind: Kind, finding: Finding) -> Result<bool, Error> {
         match self {
             Self::Stream(listing, display) => {
@@ -308,15 +329,17 @@ impl<'a> CheckOutput<'a> {
                 kind,
                 finding,
             }),
-            Self::Calendar(_) => return Ok(false),
+            Self::Gauges(gauges) => gauges.push_finding(name, kind, &finding),
+            Self::Calendar(_) => {}
         }
-        Ok(true)
+        Ok(self.is_listing())
     }
 
     fn finish(self) -> Result<(), Error> {
         match self {
             Self::Stream(listing, _) => listing.finish::<FindingView<'_>>(),
             Self::Calendar(reminders) => reminders.finish(),
+            Self::Gauges(gauges) => gauges.finish(),
             Self::Gathered(mut all, mut listing, display) => {
                 all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
                 for found in &all {

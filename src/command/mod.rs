@@ -131,17 +131,18 @@ impl Verb {
             Format::Csv,
             Format::Env,
         ];
-        const CALENDAR: &[Format] = &[
+        const CHECK: &[Format] = &[
             Format::Text,
             Format::Json,
             Format::Jsonl,
             Format::Csv,
             Format::Ics,
+            Format::Prometheus,
         ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
-            Self::Check(_) => CALENDAR,
+            Self::Check(_) => CHECK,
             Self::Completions(_) | Self::Connect(_) | Self::Run(_) | Self::Serve(_) => {
                 &[Format::Text]
             }

@@ -20,6 +20,8 @@ pub enum Format {
     Env,
     /// A calendar with reminders (RFC 5545); only for `check`.
     Ics,
+    /// Gauges for the textfile collector of Prometheus' node_exporter; only for `check`.
+    Prometheus,
 }
 
 impl Format {
@@ -31,7 +33,7 @@ impl Format {
     /// A key's file in a folder; its extension is the format.
     pub fn file_in(self, folder: &Path, name: &KeyName) -> PathBuf {
         match self {
-            Self::Text | Self::Ics => folder.join(name.as_str()),
+            Self::Text | Self::Ics | Self::Prometheus => folder.join(name.as_str()),
             Self::Json => folder.join(format!("{name}.json")),
             Self::Jsonl => folder.join(format!("{name}.jsonl")),
             Self::Csv => folder.join(format!("{name}.csv")),

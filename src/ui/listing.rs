@@ -79,7 +79,9 @@ impl Ui {
     /// Writes one result: an object in JSON, a line otherwise.
     pub fn result<T: Item>(&self, item: &T, text: &str) -> Result<(), Error> {
         match self.format {
-            Format::Text | Format::Env | Format::Ics => self.print(&format!("{text}\n")),
+            Format::Text | Format::Env | Format::Ics | Format::Prometheus => {
+                self.print(&format!("{text}\n"))
+            }
             Format::Json | Format::Jsonl => self.print(&json::line(item)),
             Format::Csv => self.print(&csv_lines(item)),
         }
@@ -161,7 +163,7 @@ impl Listing<'_> {
     /// If it cannot be written; a closed pipe is not an error.
     pub fn push<T: Row>(&mut self, item: &T) -> Result<(), Error> {
         let result = match self.format {
-            Format::Text | Format::Env | Format::Ics => self.push_text(item),
+            Format::Text | Format::Env | Format::Ics | Format::Prometheus => self.push_text(item),
             Format::Json => self.push_json(item, if self.count == 0 { "[\n" } else { ",\n" }),
             Format::Jsonl => self
                 .push_json(item, "")

@@ -87,19 +87,20 @@ fn a_missing_vault_is_not_an_empty_result() {
 }
 
 #[test]
-fn only_check_has_the_calendar_format() {
+fn only_check_has_calendars_and_gauges() {
     let sandbox = with_key("ci");
     for args in [&["list"][..], &["generate", "api", "x"], &["show", "ci"]] {
-        let args = [args, &["--format", "ics"]].concat();
-        let run = check(&sandbox, &args).expect(2);
-        assert!(
-            run.stderr.contains("format `ics` is not supported"),
-            "{run:?}"
-        );
+        for format in ["ics", "prometheus"] {
+            let args = [args, &["--format", format]].concat();
+            let run = check(&sandbox, &args).expect(2);
+            let refused = format!("format `{format}` is not supported");
+            assert!(run.stderr.contains(&refused), "{run:?}");
+        }
     }
     let run = check(&sandbox, &["check", "--format", "env"]).expect(2);
     assert!(
-        run.stderr.contains("allowed: text, json, jsonl, csv, ics"),
+        run.stderr
+            .contains("allowed: text, json, jsonl, csv, ics, prometheus"),
         "{run:?}"
     );
 }
@@ -145,7 +146,7 @@ fn checking_changes_nothing() {
         fs::read(sandbox.vault()).unwrap(),
         fs::read(sandbox.usage()).unwrap(),
     );
-    for format in ["text", "json", "jsonl", "csv", "ics"] {
+    for format in ["text", "json", "jsonl", "csv", "ics", "prometheus"] {
         check(&sandbox, &["check", "--format", format]).expect(0);
     }
     let after = (

@@ -53,6 +53,7 @@ const COMMANDS: &[Case] = &[
     ("usage", None, 0, 5),
     ("check", None, ANSWER, 5),
     ("check --format ics", None, 0, 5),
+    ("check --format prometheus", None, 0, 5),
     ("deactivate web", None, 0, 0),
     ("activate web", None, 0, 5),
     ("describe web --expires", None, 2, 2),

@@ -59,7 +59,9 @@ impl<'a> Issued<'a> {
     pub fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(BUFFER));
         match format {
-            Format::Text | Format::Ics => out.extend_from_slice(self.secret.expose().as_bytes()),
+            Format::Text | Format::Ics | Format::Prometheus => {
+                out.extend_from_slice(self.secret.expose().as_bytes())
+            }
             Format::Json | Format::Jsonl => self.write_json(&mut out),
             Format::Csv => self.write_csv(&mut out),
             Format::Env => self.write_env(&mut out),
