@@ -125,6 +125,25 @@ pub enum Finding {
         /// When that became too long.
         due_at: Timestamp,
     },
+    /// The key never expires, and the settings require that it does.
+    NoExpiry {
+        /// When the key was created.
+        made_at: Timestamp,
+    },
+    /// The key expires later than the settings allow.
+    LongLived {
+        /// When the key was created.
+        made_at: Timestamp,
+        /// The latest time at which it may expire.
+        latest_at: Timestamp,
+        /// When it expires.
+        at: Timestamp,
+    },
+    /// The key has no limit, and the settings require one.
+    NoLimit {
+        /// When the key was created.
+        made_at: Timestamp,
+    },
     /// The key has never been used.
     NeverUsed {
         /// When it was created.
@@ -163,6 +182,9 @@ impl Finding {
             | Self::Unused {
                 last_used_at: at, ..
             }
+            | Self::NoExpiry { made_at: at }
+            | Self::LongLived { made_at: at, .. }
+            | Self::NoLimit { made_at: at }
             | Self::NeverUsed { made_at: at, .. } => Some(at),
             Self::Expired { .. } | Self::Expiring { .. } => None,
         }
@@ -174,13 +196,16 @@ impl Finding {
             Self::UnusualUse { .. }
             | Self::NewNetwork { .. }
             | Self::DecoyUsed { .. }
-            | Self::DeadSecretUsed { .. } => None,
+            | Self::DeadSecretUsed { .. }
+            | Self::NoExpiry { .. }
+            | Self::NoLimit { .. } => None,
             Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
             | Self::RotationUnfinished { retires_at: at, .. }
             | Self::Expired { at, .. }
             | Self::Expiring { at, .. }
+            | Self::LongLived { at, .. }
             | Self::RotationDue { due_at: at, .. }
             | Self::Unused { due_at: at, .. }
             | Self::NeverUsed { due_at: at, .. } => Some(at),
@@ -188,8 +213,8 @@ impl Finding {
     }
 
     /// The order in which findings are listed: possible attacks, what stops working soon or already
-    /// has, what is overdue, then mere leftovers; within each, the most recent use first, and
-    /// otherwise what is due first.
+    /// has, what is overdue, then mere leftovers and what the settings require; within each, the most
+    /// recent use first, and otherwise what is due first.
     pub fn urgency(&self) -> impl Ord + use<> {
         let rank = match self {
             Self::UnusualUse { .. }
@@ -203,6 +228,7 @@ impl Finding {
             Self::RotationDue { .. } => 3,
             Self::RotationUnfinished { .. } => 4,
             Self::Unused { .. } | Self::NeverUsed { .. } => 5,
+            Self::NoExpiry { .. } | Self::LongLived { .. } | Self::NoLimit { .. } => 6,
         };
         (rank, self.due_at(), Reverse(self.since_at()))
     }
@@ -230,7 +256,9 @@ impl Finding {
             }
             | Self::RotationDue {
                 is_rotating: true, ..
-            } => format!("show {name}"),
+            }
+            | Self::LongLived { .. }
+            | Self::NoLimit { .. } => format!("show {name}"),
             Self::Expired {
                 need: Necessity::Unused,
                 ..
@@ -245,7 +273,8 @@ impl Finding {
             }
             | Self::Expiring {
                 is_extended: true, ..
-            } => format!("set {name} --expires {EXTENSION}"),
+            }
+            | Self::NoExpiry { .. } => format!("set {name} --expires {EXTENSION}"),
             Self::RotationDue {
                 is_rotating: false, ..
             } => format!("rotate {name}"),

@@ -1,6 +1,7 @@
 //! Decides what needs attention about a key, so that all commands agree.
 
 mod finding;
+mod required;
 mod rules;
 mod unusual;
 
@@ -101,7 +102,8 @@ impl KeyFacts<'_> {
             self.rotation_due(rules.rotate_every.term, now),
             used.and_then(|used| self.unused(used, rules.unused.term, now)),
         ];
-        findings.into_iter().flatten().collect()
+        let missing = required::missing(self.key, rules);
+        findings.into_iter().chain(missing).flatten().collect()
     }
 
     /// Whether an expired key is still needed. One that was also deactivated may be, but its use

@@ -46,6 +46,12 @@ pub struct Rules {
     pub unused: CheckRule,
     /// How long before its expiry it is reported.
     pub expiring: Term,
+    /// How long it may live.
+    pub max_lifetime: Term,
+    /// Whether it must expire.
+    pub requires_expiry: bool,
+    /// Whether it must have a limit.
+    pub requires_limit: bool,
 }
 
 impl Rules {
@@ -60,6 +66,9 @@ impl Rules {
             ),
             unused: rule(given.unused, own.unused, policy.unused, policy.has_unused),
             expiring: given.expiring.unwrap_or(policy.expiring),
+            max_lifetime: policy.max_lifetime,
+            requires_expiry: policy.requires_expiry,
+            requires_limit: policy.requires_limit,
         }
     }
 }

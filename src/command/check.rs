@@ -31,6 +31,8 @@ use crate::vault::{Record, SortOrder, Vault};
 /// rotation-unfinished: only the new one is used.
 /// expired, expiring: past its end, or soon. rotation-due: its secret is too old.
 /// unused, never-used: not used for too long, as far as usage was recorded.
+/// no-expiry, long-lived, no-limit: only if `[policy]` requires it with `require_expiry`,
+/// `max_lifetime` or `require_limit`.
 /// decoy-used: the secret of a decoy (`postkey generate --decoy`) was used in the last 7 days.
 /// dead-secret-used: a secret that was replaced, retired, revoked or deleted was used in the last
 /// 7 days; also one of a deleted key, unless keys are named.

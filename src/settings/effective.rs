@@ -91,6 +91,15 @@ impl Settings {
             ("policy.rotate_every", self.policy.rotate_every.to_string()),
             ("policy.unused", self.policy.unused.to_string()),
             ("policy.expiring", self.policy.expiring.to_string()),
+            ("policy.max_lifetime", self.policy.max_lifetime.to_string()),
+            (
+                "policy.require_expiry",
+                self.policy.requires_expiry.to_string(),
+            ),
+            (
+                "policy.require_limit",
+                self.policy.requires_limit.to_string(),
+            ),
             ("usage.keep", format!("{}d", self.retention.days())),
             ("serve.listen", self.listen.to_string()),
             (

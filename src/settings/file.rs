@@ -62,6 +62,10 @@ pub(super) struct PolicyFile {
     pub(super) unused: Option<Term>,
     #[serde(deserialize_with = "text")]
     pub(super) expiring: Option<Term>,
+    #[serde(deserialize_with = "text")]
+    pub(super) max_lifetime: Option<Term>,
+    pub(super) require_expiry: Option<bool>,
+    pub(super) require_limit: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

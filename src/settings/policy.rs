@@ -16,6 +16,12 @@ pub struct Policy {
     pub has_unused: bool,
     /// How long before its expiry a key is reported.
     pub expiring: Term,
+    /// How long a key may live.
+    pub max_lifetime: Term,
+    /// Whether keys must expire.
+    pub requires_expiry: bool,
+    /// Whether keys must have a limit.
+    pub requires_limit: bool,
 }
 
 impl Policy {
@@ -27,6 +33,9 @@ impl Policy {
             has_rotate_every: file.rotate_every.is_some(),
             has_unused: file.unused.is_some(),
             expiring: file.expiring.unwrap_or(days("14d")),
+            max_lifetime: file.max_lifetime.unwrap_or(Term::Never),
+            requires_expiry: file.require_expiry.unwrap_or_default(),
+            requires_limit: file.require_limit.unwrap_or_default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::nearest;
 use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 38] = [
+const ALL: [&str; 41] = [
     "vault",
     "wait",
     "brand",
@@ -34,6 +34,9 @@ const ALL: [&str; 38] = [
     "rotate_every",
     "unused",
     "expiring",
+    "max_lifetime",
+    "require_expiry",
+    "require_limit",
     "keep",
     "listen",
     "format",
@@ -232,7 +235,7 @@ mod tests {
             // No other setting may be mistaken for it.
             (
                 format!(
-                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
                 ),
                 true,
                 1,

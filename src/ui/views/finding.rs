@@ -153,6 +153,12 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             format!("only the new secret has been used since {used}")
         }
         Finding::Unused { last_used_at, .. } => format!("last used {}", when(*last_used_at)),
+        Finding::NoExpiry { .. } => "never expires".to_owned(),
+        Finding::LongLived { at, latest_at, .. } => {
+            let (expires, latest) = (when(*at), when(*latest_at));
+            format!("expires {expires}, allowed is {latest} at the latest")
+        }
+        Finding::NoLimit { .. } => "has no limit".to_owned(),
         Finding::NeverUsed { made_at, .. } => format!("never used, created {}", when(*made_at)),
     }
 }
