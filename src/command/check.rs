@@ -51,7 +51,7 @@ Examples:
   postkey check --quiet --unused never
   postkey check web ci --older-than 30d
   postkey check --format ics >keys.ics
-  postkey check --format prometheus >postkey.prom")]
+  postkey check --quiet --format prometheus >postkey.prom")]
 pub struct Check {
     /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]

@@ -20,7 +20,7 @@ pub enum Format {
     Env,
     /// A calendar with reminders (RFC 5545); only for `check`.
     Ics,
-    /// Gauges for the textfile collector of Prometheus' node_exporter; only for `check`.
+    /// Metrics for Prometheus' node_exporter; only for `check`.
     Prometheus,
 }
 
