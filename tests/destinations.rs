@@ -1,9 +1,11 @@
 //! Destinations of secrets: `--to` on every command that makes one, and secret managers.
 
+mod drift;
 mod failing;
 mod forms;
 mod managers;
 mod remembered;
+mod systemd;
 mod tracked;
 
 use std::fs;

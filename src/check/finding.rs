@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use strum::IntoStaticStr;
 
+use super::held::HeldSecret;
 use crate::key::KeyName;
 
 /// How far in the future the suggested command extends a key's expiry.
@@ -62,6 +63,15 @@ pub enum Finding {
         from: Option<String>,
         /// Whether the key has been deleted.
         is_deleted: bool,
+    },
+    /// What was delivered is no longer where it was delivered.
+    NotDelivered {
+        /// The destination.
+        destination: String,
+        /// When the secret was delivered there.
+        delivered_at: Timestamp,
+        /// What it holds instead.
+        held: HeldSecret,
     },
     /// The key is being rotated, and the old secret is still in use.
     OldSecretUsed {
@@ -174,6 +184,9 @@ impl Finding {
             | Self::NewNetwork { first_at: at, .. }
             | Self::DecoyUsed { last_at: at, .. }
             | Self::DeadSecretUsed { last_at: at, .. }
+            | Self::NotDelivered {
+                delivered_at: at, ..
+            }
             | Self::OldSecretUsed { made_at: at, .. }
             | Self::NewSecretUnused { made_at: at, .. }
             | Self::RotationOpen { made_at: at, .. }
@@ -198,7 +211,8 @@ impl Finding {
             | Self::DecoyUsed { .. }
             | Self::DeadSecretUsed { .. }
             | Self::NoExpiry { .. }
-            | Self::NoLimit { .. } => None,
+            | Self::NoLimit { .. }
+            | Self::NotDelivered { .. } => None,
             Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
@@ -223,7 +237,8 @@ impl Finding {
             | Self::DeadSecretUsed { .. } => 0,
             Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
-            | Self::RotationOpen { .. } => 1,
+            | Self::RotationOpen { .. }
+            | Self::NotDelivered { .. } => 1,
             Self::Expired { .. } | Self::Expiring { .. } => 2,
             Self::RotationDue { .. } => 3,
             Self::RotationUnfinished { .. } => 4,
@@ -244,6 +259,7 @@ impl Finding {
             Self::UnusualUse { .. }
             | Self::NewNetwork { .. }
             | Self::DeadSecretUsed { .. }
+            | Self::NotDelivered { .. }
             | Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. }

@@ -1,6 +1,7 @@
 //! Decides what needs attention about a key, so that all commands agree.
 
 mod finding;
+mod held;
 mod required;
 mod rules;
 mod unusual;
@@ -11,6 +12,7 @@ use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
+pub use held::HeldSecret;
 pub use rules::{CheckRule, RuleOverrides, Rules};
 
 /// What is known of a key.

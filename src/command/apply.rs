@@ -91,6 +91,7 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
         manifest: &manifest,
         is_pruning: args.prune,
         is_replacing: args.replace,
+        is_dry_run: args.dry_run,
     };
     if args.dry_run {
         let vault = context.open_if_exists()?;

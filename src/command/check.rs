@@ -8,10 +8,11 @@ use crate::context::Context;
 use crate::context::selection;
 use crate::context::selection::{SelectedKeys, Selector, each, named_or_all};
 use crate::context::usage_reader::UsageReader;
+use crate::delivery::not_delivered;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
-use crate::settings::Policy;
+use crate::settings::{Policy, Presets};
 use crate::ui::{DisplayContext, FindingView, Format, KeyGauges, Listing, Reminders, Ui, counted};
 use crate::vault::{Record, SortOrder, Vault};
 
@@ -36,6 +37,8 @@ use crate::vault::{Record, SortOrder, Vault};
 /// decoy-used: the secret of a decoy (`postkey generate --decoy`) was used in the last 7 days.
 /// dead-secret-used: a secret that was replaced, retired, revoked or deleted was used in the last
 /// 7 days; also one of a deleted key, unless keys are named.
+/// not-delivered (with --delivered): the destination that the vault remembers no longer holds the
+/// key's secret, but an older one, another value, or none.
 /// Inactive keys only have the findings expired and dead-secret-used, decoys only decoy-used and
 /// dead-secret-used.
 ///
@@ -49,6 +52,7 @@ use crate::vault::{Record, SortOrder, Vault};
 Examples:
   postkey check
   postkey check --quiet --unused never
+  postkey check --delivered
   postkey check web ci --older-than 30d
   postkey check --format ics >keys.ics
   postkey check --quiet --format prometheus >postkey.prom")]
@@ -62,6 +66,10 @@ pub struct Check {
     /// Report secrets older than this, overriding keys and settings: 90d, or never
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Term>,
+    /// Also read back each secret from where it was last delivered, by the tools of secret managers
+    /// too
+    #[arg(long)]
+    delivered: bool,
     /// Report keys unused for longer than this, overriding keys and settings: 45d, or never
     #[arg(long, value_name = "SPAN")]
     unused: Option<Term>,
@@ -75,6 +83,7 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
+    watch.presets = args.delivered.then(|| context.settings.presets.clone());
     let status = match names {
         Some(names) => each(&names, context, |name, context| {
             watch.one(name, &context.ui)
@@ -102,6 +111,8 @@ struct KeyCheck<'a> {
     recorded_since: Option<Timestamp>,
     given: RuleOverrides,
     policy: Policy,
+    /// The secret managers, if secrets are read back.
+    presets: Option<Presets>,
     display: &'a DisplayContext,
     output: CheckOutput<'a>,
     /// How many keys were checked.
@@ -143,6 +154,7 @@ impl<'a> KeyCheck<'a> {
             vault,
             given,
             policy: context.settings.policy,
+            presets: None,
             display,
             output,
             keys: 0,
@@ -242,7 +254,16 @@ impl<'a> KeyCheck<'a> {
             let rules = Rules::new(&self.given, &own, &self.policy);
             self.keys += 1;
             let is_found = self.output.take(record, &known, &rules, now)?;
-            self.found += usize::from(is_found);
+            let presets = self.presets.as_ref();
+            let elsewhere = presets.map(|presets| not_delivered(record, presets, &self.vault));
+            let is_elsewhere = match elsewhere.transpose()?.flatten() {
+                Some(finding) => {
+                    let key = &record.key;
+                    self.output.push(&key.name, key.kind(), finding)?
+                }
+                None => false,
+            };
+            self.found += usize::from(is_found || is_elsewhere);
         }
         Ok(())
     }

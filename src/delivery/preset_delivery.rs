@@ -118,7 +118,10 @@ impl PresetDelivery {
     /// # Errors
     /// If it cannot be read.
     pub fn stored(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let text = self.read().map_err(|failure| self.error(&failure))?;
+        let text = match self.read() {
+            Err(failure) if self.is_missing(&failure) => Some(Zeroizing::default()),
+            outcome => outcome.map_err(|failure| self.error(&failure))?,
+        };
         let preset = &self.address.preset;
         let decoded = text.map(|text| stored_text::secret(&text, self.field(), preset.decode));
         Ok(decoded)

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use super::{Manifest, ManifestError, ManifestKey};
+use crate::check::HeldSecret;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Invalid, Key, KeyName, Kind};
@@ -96,6 +97,8 @@ pub enum Obstacle {
     Over(Timestamp),
     /// Its secret is not at its destination, and cannot be shown again.
     Place(DestinationContents),
+    /// The secret manager holds something else.
+    Held(HeldSecret),
     /// The destination cannot be inspected.
     Unclear {
         /// The reason.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::scheme::Scheme;
 use crate::context::Context;
-use crate::delivery::expect_untracked;
+use crate::delivery::{expect_untracked, held_instead};
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -47,6 +47,17 @@ pub(super) fn inspect(
         });
         let found = fits.and_then(|()| replaced(wanted, vault));
         step.replaced = found.map_err(|error| mistake(wanted, error))?;
+        return Ok(());
+    }
+    if let (true, Some(vault), Some(record)) = (scheme.is_dry_run, vault, step.record())
+        && let DestinationSpec::Preset(_) = wanted.destination
+    {
+        let folder = &scheme.source.folder;
+        let held = held_instead(&wanted.destination, record, folder, vault);
+        let held = held.map_err(|error| ManifestError::about(wanted, Error::from(error)))?;
+        if let Some(held) = held {
+            step.finding.get_or_insert(Obstacle::Held(held));
+        }
         return Ok(());
     }
     let contents = step.record().map(|record| contents(wanted, &record.key));

@@ -14,6 +14,8 @@ pub(super) struct Scheme<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) is_pruning: bool,
     pub(super) is_replacing: bool,
+    /// Whether secret managers are asked what they hold.
+    pub(super) is_dry_run: bool,
 }
 
 impl Scheme<'_> {

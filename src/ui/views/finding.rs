@@ -6,7 +6,7 @@ use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::{counted, text};
 use crate::check::{CountedUse, Finding, Necessity};
-use crate::key::{KeyName, Kind};
+use crate::key::{KeyName, Kind, quoted};
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -111,6 +111,9 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             let presented = presented(*count, from.as_deref(), &when(*last_at));
             format!("{of} secret was {presented}")
         }
+        Finding::NotDelivered {
+            destination, held, ..
+        } => format!("{} {}", quoted(destination), held.describe(when)),
         Finding::OldSecretUsed {
             retires_at,
             used_at,

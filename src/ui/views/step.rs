@@ -212,6 +212,12 @@ fn message(finding: &Obstacle, wanted: &ManifestKey) -> String {
             format!("{destination} has its secret, but another username")
         }
         Obstacle::Place(_) => format!("its secret is not in {destination}"),
+        Obstacle::Held(held) => {
+            format!(
+                "{destination} {}",
+                held.describe(|moment| moment.to_string())
+            )
+        }
         Obstacle::Unclear { why, .. } => {
             format!("cannot tell whether {destination} has its secret: {why}")
         }
@@ -245,7 +251,7 @@ fn hint(
             "write the new secret there, or end it: `postkey rotate --abort {name}` keeps only \
              the old one"
         ),
-        Obstacle::Place(_) => {
+        Obstacle::Place(_) | Obstacle::Held(_) => {
             let flags = match destination {
                 DestinationSpec::Env { file, variables } => {
                     let KeyVariables { username, secret } = variables.of(name, wanted.kind);

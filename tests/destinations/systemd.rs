@@ -1,0 +1,42 @@
+//! The real systemd-creds, with a host key of its own in a mount name space.
+
+use std::process::Command;
+
+use nix::unistd::geteuid;
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn systemd_creds_decrypts_what_was_delivered() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = "mount -t tmpfs none /var/lib/systemd && cd \"$HOME\" && \
+         \"$0\" generate api web --to systemd-creds:$HOME/app && \
+         \"$0\" rotate web --to systemd-creds:$HOME/app && \
+         systemd-creds decrypt --name=app app - >plain && \"$0\" check --delivered";
+    let run = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_postkey")])
+        .env("HOME", sandbox.home())
+        .env_remove("CI")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    // The open rotation is a finding, the destination is none.
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    assert!(
+        !String::from_utf8_lossy(&run.stdout).contains("not-delivered"),
+        "{run:?}"
+    );
+    assert_eq!(sandbox.verify(&sandbox.read("plain")).1, 0, "{said}");
+    let encrypted = std::fs::read(sandbox.home().join("app")).unwrap();
+    let secret = sandbox.read("plain");
+    assert!(
+        !encrypted
+            .windows(8)
+            .any(|part| part == &secret.as_bytes()[10..18])
+    );
+}
