@@ -1,5 +1,8 @@
 //! Destinations that no longer hold what was delivered: `check --delivered` and `apply --dry-run`.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::sandbox::Sandbox;
 
 const TO: &str = "vault:secret/app#key";
@@ -59,6 +62,8 @@ fn what_a_destination_holds_instead_is_named() {
             "{to}"
         );
         sandbox.write(file, &second);
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(sandbox.home().join(file), private).unwrap();
         assert_eq!(finding(&sandbox), None, "{to}");
         let other = sandbox.generate(["api", "other"]);
         let own = super::secret_in(&second);
