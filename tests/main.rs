@@ -37,6 +37,7 @@ mod sandbox;
 mod save;
 mod scanners;
 mod secrecy;
+mod selectors;
 mod serve;
 mod snapshots;
 mod system;

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
 use crate::context::Context;
+use crate::context::key_selector::KeyProperties;
 use crate::context::selection;
-use crate::context::selection::{SelectedKeys, Selector, each, named_or_all};
+use crate::context::selection::{KeysToRead, NameArgument, chosen_or_all, each};
 use crate::context::usage_reader::UsageReader;
 use crate::delivery::not_delivered;
 use crate::error::Error;
@@ -54,12 +55,15 @@ Examples:
   postkey check --quiet --unused never
   postkey check --delivered
   postkey check web ci --older-than 30d
+  postkey check --label env=prod --quiet
   postkey check --format ics >keys.ics
   postkey check --quiet --format prometheus >postkey.prom")]
 pub struct Check {
     /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
-    names: Vec<Selector>,
+    names: Vec<NameArgument>,
+    #[command(flatten)]
+    properties: KeyProperties,
     /// Report keys that expire within this time: 14d, or never
     #[arg(long, value_name = "SPAN")]
     expiring: Option<Term>,
@@ -79,7 +83,8 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     let given = args.given();
     let spans = [given.rotate_every, given.unused, given.expiring];
     context.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
-    let SelectedKeys { names, mut vault } = named_or_all(args.names, context)?;
+    let KeysToRead { names, mut vault } =
+        chosen_or_all(args.names, &args.properties.clone().into(), context)?;
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;

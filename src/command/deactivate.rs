@@ -3,11 +3,14 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::activate;
+use super::activate::StatusChange;
 use crate::context::Context;
 use crate::context::confirmation::PriorUse;
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
+use crate::context::selected_keys::KeyVerb;
 use crate::context::selection;
-use crate::context::selection::{KeyPrompt, Selector};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Status};
@@ -27,12 +30,24 @@ const MAX_ADDRESSES: usize = 5;
 ///
 /// On a terminal it asks for confirmation if a key was used in the last hour, and shows by what.
 ///
+/// Selectors such as --unused choose active keys instead of names, and all of them are deactivated
+/// or none: on a terminal it shows them and asks for confirmation. If no key matches, it exits 0.
+///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey deactivate ci
+  postkey deactivate --unused 90d --dry-run
+  postkey deactivate --yes --label team=shop --status active")]
 pub struct Deactivate {
     /// Keys to deactivate; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
-    names: Vec<Selector>,
+    names: Vec<NameArgument>,
+    #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 const QUESTION: KeyPrompt = KeyPrompt {
@@ -42,14 +57,20 @@ const QUESTION: KeyPrompt = KeyPrompt {
 };
 
 pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, QUESTION, context)?;
-    activate::set_all(
-        names,
-        Status::Inactive,
-        Action::Deactivate,
-        context,
-        is_confirmed,
-    )
+    let change = StatusChange {
+        status: Status::Inactive,
+        action: Action::Deactivate,
+        verb: KeyVerb {
+            doing: "deactivating",
+            question: "Deactivate",
+        },
+        dry_run: args.dry_run,
+    };
+    match selection::chosen(args.names, &args.selector, QUESTION, context)? {
+        None => Ok(selection::report_cancelled(context)),
+        Some(ChosenKeys::Named(names)) => change.each(&names, context, is_confirmed),
+        Some(ChosenKeys::Selected(keys)) => change.selected(&keys, context),
+    }
 }
 
 /// Asks for confirmation if a key is in use, which may have been overlooked.

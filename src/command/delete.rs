@@ -1,16 +1,22 @@
 //! `postkey delete`: deletes keys permanently.
 
+use std::mem;
+
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::context::confirmation::{PriorUse, USED_RECENTLY};
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
+use crate::context::selected_keys::SelectedKeys;
 use crate::context::selection;
-use crate::context::selection::{KeyPrompt, Selector, each};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, each};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::ui::DisplayContext;
+use crate::ui::{DisplayContext, counted};
 use crate::usage::UsageStore;
 use crate::vault::{Action, KeyId, Record, Vault};
 
@@ -23,17 +29,25 @@ use crate::vault::{Action, KeyId, Record, Vault};
 /// Shows when each key was last used, and asks for confirmation. A key that is active, or was used
 /// in the last 7 days, is only deleted once its name is typed.
 ///
+/// Selectors such as --status choose keys instead of names, and all of them are deleted or none. If
+/// no key matches, it exits 0.
+///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   postkey delete ci
   postkey delete --yes ci old-ci
-  postkey list --status expired --format csv | tail -n +2 | cut -d, -f1 | postkey delete --yes -")]
+  postkey delete --status expired --unused 90d --dry-run
+  postkey list --names 'ci-*' | postkey delete --yes -")]
 pub struct Delete {
     /// Keys to delete; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
-    names: Vec<Selector>,
+    names: Vec<NameArgument>,
+    #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// Keep nothing but the audit log: the secrets are unknown if they are used later
     #[arg(long)]
     forget: bool,
@@ -44,31 +58,158 @@ pub struct Delete {
 
 const QUESTION: KeyPrompt = KeyPrompt::of_any("Delete which key?");
 
-pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, QUESTION, context)?;
-    let Some(names) = names else {
-        return Ok(selection::report_cancelled(context));
-    };
-    let mut vault = context.open_for_change()?;
-    let display = context.display();
-    let mut uses = context.uses(&vault);
-    let mut deleted = Vec::new();
-    let highest = each(&names, context, |name, context| {
-        let record = vault.find(name)?;
-        let to_delete = PendingDelete::new(&record, &mut uses, &display, context);
-        if !to_delete.is_confirmed(&args.confirm, context)? {
-            context.ui.note(format!("`{name}` was not deleted"));
-            return Ok(ExitStatus::No);
-        }
-        delete(&record, args.forget, context, &mut vault)?;
-        deleted.push(record);
-        Ok(ExitStatus::Done)
-    });
-    context.show_keys(&deleted, &vault, display.now)?;
-    if args.forget {
-        forget_use(&deleted, context, &vault);
+pub(super) fn run(mut args: Delete, context: &mut Context) -> Result<ExitStatus, Error> {
+    let given = mem::take(&mut args.names);
+    if let (Some(flag), false) = (args.selector.given(), args.confirm.is_empty()) {
+        let message = format!("--confirm names a key, and {flag} selects them");
+        return Err(Error::usage(message).with_hint("pass --yes, or name the keys"));
     }
-    Ok(highest)
+    match selection::chosen(given, &args.selector, QUESTION, context)? {
+        None => Ok(selection::report_cancelled(context)),
+        Some(ChosenKeys::Named(names)) => args.named(&names, context),
+        Some(ChosenKeys::Selected(keys)) => args.selected(&keys, context),
+    }
+}
+
+impl Delete {
+    /// Deletes each key after confirmation.
+    fn named(&self, names: &NameList, context: &mut Context) -> Result<ExitStatus, Error> {
+        let mut vault = context.open_to(self.dry_run)?;
+        let display = context.display();
+        let mut uses = context.uses(&vault);
+        let mut deleted = Vec::new();
+        let highest = each(names, context, |name, context| {
+            let record = vault.find(name)?;
+            let to_delete = PendingDelete::new(&record, &mut uses, &display, context);
+            let is_dry_run = self.dry_run.is_dry_run;
+            if !is_dry_run && !to_delete.is_confirmed(&self.confirm, context)? {
+                context.ui.note(format!("`{name}` was not deleted"));
+                return Ok(ExitStatus::No);
+            }
+            self.delete([&record], context, &mut vault)?;
+            deleted.push(record);
+            Ok(ExitStatus::Done)
+        });
+        self.finish(&deleted, display.now, context, &vault)?;
+        Ok(highest)
+    }
+
+    /// Deletes selected keys after confirmation, all or none.
+    fn selected(&self, keys: &SelectedKeys, context: &Context) -> Result<ExitStatus, Error> {
+        let mut vault = context.open_to(self.dry_run)?;
+        let display = context.display();
+        let deleted: Vec<Record> = keys.records().cloned().collect();
+        if !deleted.is_empty() {
+            let mut uses = context.uses(&vault);
+            let all = deleted.iter();
+            let all = all.map(|seen| PendingDelete::new(seen, &mut uses, &display, context));
+            let all: Vec<_> = all.collect();
+            match self.dry_run.is_dry_run {
+                true if context.ui.format.is_for_machines() => {}
+                true => keys.print(context)?,
+                false => {
+                    let hint = "pass --yes; --dry-run shows the keys";
+                    if !are_confirmed(&all, hint, || keys.show(context), context)? {
+                        context.ui.note("nothing was deleted");
+                        return Ok(ExitStatus::No);
+                    }
+                }
+            }
+            self.delete(&deleted, context, &mut vault)?;
+        }
+        self.finish(&deleted, display.now, context, &vault)?;
+        Ok(keys.status)
+    }
+
+    /// Deletes keys in one transaction, and reports each.
+    fn delete<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Record> + Copy,
+        context: &Context,
+        vault: &mut Vault,
+    ) -> Result<(), Error> {
+        let author = context.author(Action::Delete);
+        Context::change(self.dry_run, vault, &author, |change| {
+            keys.into_iter().try_for_each(|seen| {
+                let found = change.expect_unedited(seen)?;
+                change.delete(&found)?;
+                match self.forget {
+                    true => change.forget_dead(found.id),
+                    false => Ok(()),
+                }
+            })
+        })?;
+        for seen in keys {
+            let done = match self.dry_run.is_dry_run {
+                true => "would be deleted",
+                false => "is deleted",
+            };
+            context.ui.note(format!("`{}` {done}", seen.key.name));
+        }
+        Ok(())
+    }
+
+    /// Shows the deleted keys to programs, and forgets their use.
+    fn finish(
+        &self,
+        deleted: &[Record],
+        now: Timestamp,
+        context: &Context,
+        vault: &Vault,
+    ) -> Result<(), Error> {
+        context.show_keys(deleted, vault, now)?;
+        if self.forget && !self.dry_run.is_dry_run {
+            forget_use(deleted, context, vault);
+        }
+        context.note_dry_run(self.dry_run);
+        Ok(())
+    }
+}
+
+/// Asks whether several keys may be deleted, once they are shown: --yes is enough, but a yes only
+/// if none of them is valid or was used recently.
+pub(super) fn are_confirmed(
+    keys: &[PendingDelete<'_>],
+    hint: &str,
+    show: impl FnOnce(),
+    context: &Context,
+) -> Result<bool, Error> {
+    if context.is_yes {
+        keys.iter().for_each(|key| key.warn_of_recent_use(context));
+        return Ok(true);
+    }
+    let count = counted(keys.len() as i64, "key", "keys");
+    let needed = format!("deleting {count} requires confirmation");
+    context.ui.expect_interactive(&needed, hint)?;
+    show();
+    match keys
+        .iter()
+        .any(|key| key.is_valid() || key.is_used_recently())
+    {
+        false => context.ui.confirm(&format!("Delete {count}?")),
+        true => is_one_typed(keys, context),
+    }
+}
+
+/// Asks for the name of one of the keys; an empty line or the end of input cancels.
+fn is_one_typed(keys: &[PendingDelete<'_>], context: &Context) -> Result<bool, Error> {
+    let question = match keys {
+        [_] => "It is active, or was used in the last 7 days. Type its name to confirm",
+        _ => {
+            "Some are active, or were used in the last 7 days. Type the name of one of the keys \
+             to delete all of them"
+        }
+    };
+    let typed = context.ui.line(question)?;
+    let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
+        return Ok(false);
+    };
+    let typed = typed.parse::<KeyName>();
+    let is_one = typed.is_ok_and(|typed| keys.iter().any(|key| key.name().is_same(&typed)));
+    if !is_one {
+        context.ui.note("the name does not match");
+    }
+    Ok(is_one)
 }
 
 /// Deletes the usage record of deleted keys.
@@ -81,19 +222,6 @@ fn forget_use(deleted: &[Record], context: &Context, vault: &Vault) {
             .ui
             .warn(format!("their usage record was not deleted: {error}"));
     }
-}
-
-fn delete(seen: &Record, forget: bool, context: &Context, vault: &mut Vault) -> Result<(), Error> {
-    vault.change(&context.author(Action::Delete), |change| {
-        let found = change.expect_unedited(seen)?;
-        change.delete(&found)?;
-        match forget {
-            true => change.forget_dead(found.id),
-            false => Ok(()),
-        }
-    })?;
-    context.ui.note(format!("`{}` is deleted", seen.key.name));
-    Ok(())
 }
 
 /// A key to be deleted.

@@ -15,7 +15,7 @@ use crate::delivery::{Failure, NewKey, NewSecret, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, Key};
-use crate::vault::{self, Action, Author, Vault};
+use crate::vault::{self, Action, Author, Change, Vault};
 pub use flags::Generate;
 
 pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
@@ -47,9 +47,17 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
         before: None,
         overwrite: Some(args.overwrite),
     };
-    let seen = context.open_before_create()?;
+    let seen = context.open_existing(args.dry_run)?;
     let target = args.delivery.target(&subject, seen.as_ref(), context)?;
     drop(seen);
+    if args.dry_run.is_dry_run {
+        if args.passphrase.is_file() {
+            args.sealer(&name, context)?;
+        }
+        let tail = NewSecret::generate(kind, &context.settings.brand)?.tail();
+        let key = args.key(name, access, tail, Context::clock(), expires)?;
+        return rehearse(&key, &args, context);
+    }
     let Some(sealer) = args.sealer(&name, context)? else {
         context.ui.note("no passphrase given; no key was created");
         return Ok(ExitStatus::No);
@@ -68,6 +76,32 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     create(&new, &args, &mut vault, &author)
 }
 
+/// Checks that a key could be created, and shows it.
+fn rehearse(key: &Key, args: &Generate, context: &Context) -> Result<ExitStatus, Error> {
+    match context.open_if_exists()? {
+        None => context.note_vault_would_be_created(),
+        Some(mut vault) => {
+            args.expect_default_possible(&vault)?;
+            let author = context.author(Action::Generate);
+            let free = |change: &Change<'_>| change.expect_free(&key.name, key.username());
+            match vault.rehearse(&author, free) {
+                Err(error @ vault::Error::NameTaken(_)) => return Err(name_taken(error)),
+                free => free?,
+            }
+        }
+    }
+    let (kind, terms) = (key.kind().title(), terms(key, context));
+    let what = format!("would create {kind} key `{}` ({terms})", key.name);
+    context.ui.note(what);
+    context.note_dry_run(args.dry_run);
+    Ok(ExitStatus::Done)
+}
+
+/// The error if the name is taken and --if-absent was not given.
+fn name_taken(error: vault::Error) -> Error {
+    Error::from(error).with_hint("choose another name, or keep that key with --if-absent")
+}
+
 fn create(
     new: &NewKey<'_>,
     args: &Generate,
@@ -82,8 +116,7 @@ fn create(
             return Ok(ExitStatus::Done);
         }
         Err(Failure::Staging(error @ vault::Error::NameTaken(_))) => {
-            return Err(Error::from(error)
-                .with_hint("choose another name, or keep that key with --if-absent"));
+            return Err(name_taken(error));
         }
         delivered => delivered?,
     };
@@ -106,23 +139,10 @@ fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
 
 /// Reports the new key, after the secret.
 fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
-    let display = context.display_at(key.created_at);
-    let access = match &key.access {
-        Access::Smtp { username, .. } => format!("username {username}"),
-        Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
-        Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
-    };
-    let (title, status) = (
-        key.kind().title(),
-        key.effective_status(display.now).into_str(),
-    );
-    let terms = match key.is_decoy {
-        true => notes::decoy_terms(status, &access),
-        false => notes::terms(status, &access, key.expires_at, &display),
-    };
+    let (kind, terms) = (key.kind().title(), terms(key, context));
     context
         .ui
-        .note(format!("created {title} key `{}` ({terms})", key.name));
+        .note(format!("created {kind} key `{}` ({terms})", key.name));
     let again = "`postkey reveal` shows its secret again";
     let parts = [
         target.describe("its secret", is_sealed),
@@ -131,4 +151,19 @@ fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     context.ui.note(parts.join("; "));
+}
+
+/// The new key's status and what it may do, as a clause.
+fn terms(key: &Key, context: &Context) -> String {
+    let display = context.display_at(key.created_at);
+    let access = match &key.access {
+        Access::Smtp { username, .. } => format!("username {username}"),
+        Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
+        Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
+    };
+    let status = key.effective_status(display.now).into_str();
+    match key.is_decoy {
+        true => notes::decoy_terms(status, &access),
+        false => notes::terms(status, &access, key.expires_at, &display),
+    }
 }

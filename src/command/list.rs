@@ -6,16 +6,13 @@ use jiff::Timestamp;
 use struct_field_names_as_array::FieldNamesAsSlice;
 use wildmatch::WildMatch;
 
-use crate::arguments;
+use crate::context::key_selector::{KeyFilter, KeySelector};
 use crate::context::usage_reader::UsageReader;
-use crate::context::{Context, access_flags, did_you_mean, nearest};
+use crate::context::{Context, did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{
-    EffectiveStatus, Invalid, Key, KeyName, Kind, Period, Permission, looks_like_a_secret,
-};
-use crate::ui::{DisplayContext, KeyView, Listing, Ui, counted};
-use crate::usage::Summary;
+use crate::key::{Invalid, Key, KeyName, Period, looks_like_a_secret};
+use crate::ui::{KeyView, Listing, Ui, counted};
 use crate::vault::{self, Page, Record, SortOrder, Vault};
 
 /// List keys
@@ -28,6 +25,7 @@ use crate::vault::{self, Page, Record, SortOrder, Vault};
 #[command(after_long_help = "\
 Examples:
   postkey list 'prod-*' --kind api
+  postkey list --label env=prod --owner team-shop
   postkey list --expiring 14d
   postkey list --unused 45d --sort used
   postkey list --tail Gh4x")]
@@ -35,27 +33,14 @@ pub struct List {
     /// Only names that match: * is any text, ? any character, case is ignored
     #[arg(value_name = "PATTERN")]
     pattern: Option<Pattern>,
-    /// Only this kind
-    #[arg(long, value_parser = arguments::one_of::<Kind>())]
-    kind: Option<Kind>,
-    /// Only keys with this effective status
-    #[arg(long, value_parser = arguments::one_of::<EffectiveStatus>())]
-    status: Option<EffectiveStatus>,
-    /// Only API keys with this permission
-    #[arg(long, add = access_flags::permissions())]
-    permission: Option<Permission>,
+    #[command(flatten)]
+    selector: KeySelector,
     /// Only the key whose secret has this tail, as in Gh4x
     #[arg(long, alias = "ending")]
     tail: Option<TailSuffix>,
-    /// Only keys that expire within this time, as in 14d
-    #[arg(long, value_name = "SPAN")]
-    expiring: Option<Period>,
     /// Only keys created longer ago than this, as in 90d
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Period>,
-    /// Only keys unused for this long, as in 45d; if never used, since they were created
-    #[arg(long, value_name = "SPAN")]
-    unused: Option<Period>,
     /// Sort by this
     #[arg(long, value_enum, default_value = "created")]
     sort: Sort,
@@ -126,7 +111,7 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let display = context.display();
     let filter = Filter::new(&args, display.now)?;
     let mut uses = context.uses(&vault);
-    filter.warn_of_unrecorded_use(&mut uses, &display, &context.ui);
+    context.warn_of_unrecorded_use(filter.selected.unused_since(), &mut uses, &display);
     // The pager's pipe is not a terminal.
     let has_footer = context.ui.is_on_terminal() && !args.names;
     let pager = context.ui.page();
@@ -135,7 +120,7 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let count = listing.count();
     let hidden = has_footer.then(|| listing.hidden_columns::<KeyView<'_>>());
     // A key may have a permission that the settings no longer define.
-    if let (0, Some(permission)) = (count, &args.permission) {
+    if let (0, Some(permission)) = (count, &args.selector.properties.permission) {
         context.settings.permissions.expect(permission.clone())?;
     }
     match args.names {
@@ -217,7 +202,7 @@ fn write_all(
         });
         let summaries = uses.summaries(records.iter(), filter.now, ui);
         for (Record { id, key }, summary) in records.iter().zip(summaries) {
-            if filter.matches_use(key, summary) {
+            if filter.selected.matches_use(key, summary) {
                 let view = KeyView::new(key, filter.now).with_use(summary);
                 let view = view.with_default(default == Some(*id));
                 match filter.args.names {
@@ -259,9 +244,8 @@ fn by_last_use(vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Result<Page, E
 struct Filter<'a> {
     args: &'a List,
     now: Timestamp,
-    expires_until: Option<Timestamp>,
+    selected: KeyFilter,
     created_before: Option<Timestamp>,
-    unused_since: Option<Timestamp>,
 }
 
 impl<'a> Filter<'a> {
@@ -269,9 +253,8 @@ impl<'a> Filter<'a> {
         Ok(Self {
             args,
             now,
-            expires_until: args.expiring.map(|span| span.after(now)).transpose()?,
+            selected: args.selector.filter(now)?,
             created_before: args.older_than.map(|span| span.before(now)).transpose()?,
-            unused_since: args.unused.map(|span| span.before(now)).transpose()?,
         })
     }
 
@@ -280,21 +263,11 @@ impl<'a> Filter<'a> {
         args.pattern
             .as_ref()
             .is_none_or(|Pattern(pattern)| pattern.matches(key.name.as_str()))
-            && args.kind.is_none_or(|kind| key.kind() == kind)
-            && args
-                .status
-                .is_none_or(|status| key.effective_status(self.now) == status)
-            && args
-                .permission
-                .as_ref()
-                .is_none_or(|permission| key.permission() == Some(permission))
+            && self.selected.matches(key)
             && args
                 .tail
                 .as_ref()
                 .is_none_or(|tail| self.has_tail(key, tail))
-            && self
-                .expires_until
-                .is_none_or(|until| self.expires_by(key, until))
             && self
                 .created_before
                 .is_none_or(|before| key.created_at <= before)
@@ -305,36 +278,5 @@ impl<'a> Filter<'a> {
         let old = key.retiring_at(self.now).map(|old| &old.tail);
         let mut tails = [&key.tail].into_iter().chain(old);
         tails.any(|tail| tail.known().is_some_and(|tail| tail.ends_with(end)))
-    }
-
-    /// Whether the key has not expired, but will have by then.
-    fn expires_by(&self, key: &Key, until: Timestamp) -> bool {
-        !key.has_expired(self.now) && key.has_expired(until)
-    }
-
-    /// Whether the key was unused, and existed, for as long as was asked.
-    fn matches_use(&self, key: &Key, summary: Option<Summary>) -> bool {
-        let last_used_at = summary.and_then(|summary| summary.last_used_at);
-        self.unused_since
-            .is_none_or(|since| last_used_at.unwrap_or(key.created_at) <= since)
-    }
-
-    /// A key does not count as unused where nothing was recorded.
-    fn warn_of_unrecorded_use(&self, uses: &mut UsageReader, display: &DisplayContext, ui: &Ui) {
-        let Some(unused_since) = self.unused_since else {
-            return;
-        };
-        match uses.since(ui) {
-            Some(start) if start <= unused_since => {}
-            Some(start) => ui.warn(format!(
-                "usage has been recorded only since {}: keys may have been used before",
-                display.date(start)
-            )),
-            // Unreadable data was already reported.
-            None if uses.are_missing() => ui.warn(
-                "no usage is recorded in this vault: keys count as unused since they were created",
-            ),
-            None => {}
-        }
     }
 }

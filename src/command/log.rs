@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, value_parser};
 use jiff::Timestamp;
 
 use crate::arguments;
+use crate::context::key_selector::KeySelector;
 use crate::context::{Context, did_you_mean, nearest_in_log, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -31,6 +32,7 @@ use verify::VerifyLog;
 Examples:
   postkey log web
   postkey log --last 20
+  postkey log --label team=shop --since 30d
   postkey log --since 30d --action delete,regenerate
   postkey log --since 2026-11-01 --until 2026-12-01 --format csv
   postkey log verify")]
@@ -39,6 +41,8 @@ pub struct Log {
     command: Option<LogCommand>,
     #[command(flatten)]
     filters: Option<Filters>,
+    #[command(flatten)]
+    selector: KeySelector,
     /// The former spelling of `log verify`, with its options
     #[arg(long, hide = true)]
     verify: bool,
@@ -82,29 +86,39 @@ const WHOLE_LOG_ONLY: &str =
     "omit NAME and the filters; `--key verify` prints the entries of a key with that name";
 
 pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Error> {
-    match (args.verification(), args.filters) {
-        (Some(_), Some(_)) => {
+    let has_filters = args.filters.is_some() || args.selector.given().is_some();
+    match args.verification() {
+        Some(_) if has_filters => {
             Err(Error::usage("`log verify` verifies the whole log").with_hint(WHOLE_LOG_ONLY))
         }
-        (Some(verification), None) => verify::run(&verification, context),
-        (None, filters) => print(filters.unwrap_or_default(), context),
+        Some(verification) => verify::run(&verification, context),
+        None => print(args.filters.unwrap_or_default(), &args.selector, context),
     }
 }
 
 /// Prints the entries that the filters choose.
-fn print(filters: Filters, context: &Context) -> Result<ExitStatus, Error> {
+fn print(filters: Filters, selector: &KeySelector, context: &Context) -> Result<ExitStatus, Error> {
+    let has_name = filters.name.is_some() || filters.key.is_some();
+    selection::expect_one_way(has_name, selector.given())?;
     let vault = context.open()?;
     let last = filters.last;
-    let log_filter = filters.log_filter(context)?;
+    let mut log_filter = filters.log_filter(context)?;
+    let mut status = ExitStatus::Done;
+    if selector.given().is_some() {
+        let keys = context.select(selector, None, &vault)?;
+        log_filter.ids = Some(keys.records().map(|record| record.id).collect());
+        status = keys.status;
+    }
     let count = list(&log_filter, last, context, &vault)?;
     match &log_filter.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
             return Err(no_entry_of(name, &vault));
         }
+        _ if log_filter.ids.as_ref().is_some_and(Vec::is_empty) => {}
         _ => context.ui.note("no log entry matches"),
     }
-    Ok(ExitStatus::Done)
+    Ok(status)
 }
 
 /// Reports that no key has or had this name, with the closest name.
@@ -136,6 +150,7 @@ impl Filters {
         expect_span(since, until)?;
         Ok(LogFilter {
             key: self.name.or(self.key),
+            ids: None,
             since,
             until,
             actions: self

@@ -4,7 +4,10 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::context::confirmation::{PriorUse, USED_RECENTLY};
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
 use crate::context::passphrase::PassphraseSource;
+use crate::context::selected_keys::KeyVerb;
 use crate::context::selection;
 use crate::context::selection::KeyPrompt;
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
@@ -27,6 +30,10 @@ use crate::vault::{Action, Record, Vault};
 /// Shows when the key was last used, and asks for confirmation. If it was used in the last 7 days,
 /// the secret is only replaced once the key's name is typed.
 ///
+/// Selectors such as --label choose keys instead of a name: on a terminal it shows them and asks for
+/// confirmation, and replaces their secrets one after the other. The secrets of several keys need
+/// --format env or jsonl. If no key matches, it exits 0.
+///
 /// The default key's new secret is encrypted as the old one was, with a new passphrase. Without
 /// one, the key is no longer the default key.
 ///
@@ -42,6 +49,10 @@ pub struct Regenerate {
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
     #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     passphrase: PassphraseSource,
     #[command(flatten)]
     delivery: DeliveryOptions,
@@ -51,30 +62,106 @@ pub struct Regenerate {
 
 const QUESTION: KeyPrompt = KeyPrompt::of_any("Replace the secret of which key?");
 
+const VERB: KeyVerb = KeyVerb {
+    doing: "replacing the secrets of",
+    question: "Replace the secrets of",
+};
+
 pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name, QUESTION, context)? else {
+    selection::expect_one_way(args.name.is_some(), args.selector.given())?;
+    if args.selector.given().is_some() {
+        return regenerate_selected(&args, context);
+    }
+    let Some(name) = selection::name(args.name.clone(), QUESTION, context)? else {
         return Ok(selection::report_cancelled(context));
     };
     args.delivery.expect(context)?;
-    let mut vault = context.open_for_change()?;
-    let seen = vault.find(&name)?;
+    let mut vault = context.open_to(args.dry_run)?;
+    let seen = regenerate(&name, &args, context, &mut vault, is_confirmed)?;
+    finish(seen.as_slice(), &args, context, &vault)?;
+    Ok(match seen {
+        Some(_) => ExitStatus::Done,
+        None => ExitStatus::No,
+    })
+}
+
+/// Replaces the secret of each selected key after one confirmation.
+fn regenerate_selected(args: &Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
+    let keys = context.select(&args.selector, None, &context.open()?)?;
+    if keys.are_none() {
+        return Ok(keys.status);
+    }
+    args.delivery.expect(context)?;
+    if keys.count() > 1 {
+        args.delivery
+            .expect_distinguishable(keys.names(), context)?;
+    }
+    if !args.dry_run.is_dry_run && !keys.is_confirmed(VERB, context)? {
+        return Ok(ExitStatus::No);
+    }
+    let mut vault = context.open_to(args.dry_run)?;
+    let mut seen = Vec::new();
+    let highest = selection::each(&keys.into(), context, |name, context| {
+        let confirmed = |_: &Record, _: &Context, _: &Vault, _: &DisplayContext| Ok(true);
+        seen.extend(regenerate(name, args, context, &mut vault, confirmed)?);
+        Ok(ExitStatus::Done)
+    });
+    finish(&seen, args, context, &vault)?;
+    Ok(highest)
+}
+
+/// Shows what a dry run would change.
+fn finish(
+    seen: &[Record],
+    args: &Regenerate,
+    context: &Context,
+    vault: &Vault,
+) -> Result<(), Error> {
+    if args.dry_run.is_dry_run {
+        context.show_keys(seen, vault, Context::clock())?;
+    }
+    context.note_dry_run(args.dry_run);
+    Ok(())
+}
+
+/// Replaces a key's secret; returns the key as it was, or `None` if that was not confirmed.
+fn regenerate(
+    name: &KeyName,
+    args: &Regenerate,
+    context: &Context,
+    vault: &mut Vault,
+    is_confirmed: impl FnOnce(&Record, &Context, &Vault, &DisplayContext) -> Result<bool, Error>,
+) -> Result<Option<Record>, Error> {
+    let seen = vault.find(name)?;
     let subject = DeliveredKey {
-        name: &name,
+        name,
         kind: seen.key.kind(),
         username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let last = args.delivery.as_last_time(&seen, &vault, context)?;
+    let last = match args.dry_run.is_dry_run {
+        true => None,
+        false => args.delivery.as_last_time(&seen, vault, context)?,
+    };
     let delivery = last.as_ref().unwrap_or(&args.delivery);
-    let target = delivery.target(&subject, Some(&vault), context)?;
+    let target = delivery.target(&subject, Some(vault), context)?;
     let display = context.display();
-    if !is_confirmed(&seen, context, &vault, &display)? {
-        context.ui.note("nothing was changed");
-        return Ok(ExitStatus::No);
-    }
-    let author = context.author(Action::Regenerate);
     let is_default = vault.default_id()? == Some(seen.id);
+    let author = context.author(Action::Regenerate);
+    if args.dry_run.is_dry_run {
+        if args.passphrase.is_file() {
+            sealer(&seen.key, is_default, &args.passphrase, context)?;
+        }
+        vault.rehearse(&author, |change| change.expect(&seen).map(drop))?;
+        let used = PriorUse::of(&seen, &mut context.uses(vault), &display, context);
+        warn_of_loss(&seen.key, &used, context, &display);
+        return Ok(Some(seen));
+    }
+    if !is_confirmed(&seen, context, vault, &display)? {
+        context.ui.note("nothing was changed");
+        return Ok(None);
+    }
     let sealer = sealer(&seen.key, is_default, &args.passphrase, context)?;
     let secret = NewSecret::generate(seen.key.kind(), &context.settings.brand)?.sealed_by(sealer);
     let replacement = SecretReplacement {
@@ -84,11 +171,12 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
         target: &target,
         context,
     };
-    let key = context.deliver(&replacement, &mut vault, &author)?;
+    let key = context.deliver(&replacement, vault, &author)?;
     report(&seen.key, &key, context, &display);
     let is_sealed = replacement.secret.is_sealed();
     context.report_delivery(&key, display.now, is_default, is_sealed, &target);
-    Ok(ExitStatus::Done)
+    drop(replacement);
+    Ok(Some(seen))
 }
 
 /// What encrypts the new secret if the key stays the default one.

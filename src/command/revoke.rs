@@ -6,23 +6,27 @@
 mod incident;
 mod replacement;
 mod revocation;
+mod selected;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::activate;
+use super::activate::StatusChange;
 use crate::arguments;
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
 use crate::context::secret_search;
 use crate::context::secret_search::{MalformedSecrets, PromptText, SecretFinding, SecretSearch};
 use crate::context::{Context, selection};
 use crate::delivery::options::DeliveryOptions;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{KeyName, PastTime, Status};
+use crate::key::{KeyName, PastTime};
 use crate::ui::{KeyView, Replacement, counted};
-use crate::vault::{Action, Cause, StoredSecret, Vault};
-use revocation::{Revocation, RevokedKey};
+use crate::vault::{Cause, StoredSecret, Vault};
+use revocation::{REVOCATION, Revocation, RevokedKey, rewrite_exports};
+use selected::SelectedRevocation;
 
 /// Revoke a leaked secret at once, without confirmation
 ///
@@ -30,6 +34,9 @@ use revocation::{Revocation, RevokedKey};
 /// some, such as a log; on a terminal it is prompted for and not shown. Each key whose secret is
 /// found is revoked immediately. An old secret that is no longer valid revokes nothing; during a
 /// rotation, both secrets are revoked. A decoy stays one: there is nothing to revoke.
+///
+/// Selectors such as --owner revoke all active keys that match, or none, but not at once: on a
+/// terminal it shows them and asks for confirmation, and scripts pass --yes.
 ///
 /// A revoked key can get a new secret, which activates it again: --replace creates it, and on a
 /// terminal it is offered. If it cannot be delivered (status 6), the key stays revoked. --report
@@ -42,12 +49,17 @@ use revocation::{Revocation, RevokedKey};
 Examples:
   postkey revoke ci
   postkey revoke --report incident.md <build.log
+  postkey revoke --owner ada --report incident.md
   NEW=$(postkey revoke --replace --report incident.md --leaked-at 36h ci)
   postkey revoke --replace --save ci.env --format env ci")]
 pub struct Revoke {
     /// The key; without it, the leaked secret is read from standard input
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
+    #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// Create a new secret, which activates the key again; for one key only
     #[arg(long)]
     replace: bool,
@@ -75,13 +87,25 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         let hint = format!("add --replace, or omit {flag}");
         return Err(Error::usage(message).with_hint(hint));
     }
+    selection::expect_one_way(args.name.is_some(), args.selector.given())?;
     let revocation = match &args.name {
-        Some(name) => Some(by_name(name, context)?),
-        None => by_secret(context)?,
+        _ if args.selector.given().is_some() => {
+            match selected::revoke(&args.selector, args.replace, args.dry_run, context)? {
+                SelectedRevocation::Revoked(revocation) => Some(revocation),
+                SelectedRevocation::Nothing(status) => return Ok(status),
+            }
+        }
+        Some(name) => Some(by_name(name, args.dry_run, context)?),
+        None => by_secret(args.dry_run, context)?,
     };
     let Some(mut revocation) = revocation else {
         return report_nothing_revoked(&args, context);
     };
+    if args.dry_run.is_dry_run {
+        revocation.show(context)?;
+        context.note_dry_run(args.dry_run);
+        return Ok(revocation.status);
+    }
     let report = args.report.as_deref();
     // Checked before a new secret is created: a script that exits at an error would lose it.
     match report.map_or(Ok(()), incident::expect_private_folder) {
@@ -101,22 +125,29 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
     Ok(revocation.status)
 }
 
-fn by_name(name: &KeyName, context: &Context) -> Result<Revocation, Error> {
-    let mut vault = context.open_for_change()?;
-    let stopped = vec![stop(name, None, context, &mut vault)?];
+fn by_name(name: &KeyName, dry_run: DryRun, context: &Context) -> Result<Revocation, Error> {
+    let mut vault = context.open_to(dry_run)?;
+    let stopped = vec![stop(name, None, dry_run, context, &mut vault)?];
     // Checked before any prompt, which may wait for a long time.
-    let status = context.rewrite_exports();
+    let status = rewrite_exports(dry_run, context);
     Ok(Revocation::new(vault, stopped, status))
 }
 
 fn stop(
     name: &KeyName,
     seen: Option<u64>,
+    dry_run: DryRun,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<RevokedKey, Error> {
-    let record = activate::set_status(name, Status::Inactive, Action::Revoke, context, vault)?;
-    context.note_done(format!("`{}` was revoked", record.key.name));
+    let change = StatusChange {
+        dry_run,
+        ..REVOCATION
+    };
+    let record = change.one(name, context, vault)?;
+    if !dry_run.is_dry_run {
+        context.note_done(format!("`{}` was revoked", record.key.name));
+    }
     Ok(RevokedKey {
         // Only the report lacks them; the key is revoked.
         secrets: vault.secrets(record.id).unwrap_or_default(),
@@ -126,7 +157,7 @@ fn stop(
 }
 
 /// Revokes each key as soon as its secret is found; `None` if there was none to revoke.
-fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
+fn by_secret(dry_run: DryRun, context: &Context) -> Result<Option<Revocation>, Error> {
     let mut stopped: Vec<RevokedKey> = Vec::new();
     let mut status = ExitStatus::Done;
     let stop_owner = |presented: &StoredSecret, vault: &mut Vault| {
@@ -137,16 +168,20 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
             return Ok(());
         }
         let name = &record.key.name;
-        match stop(name, Some(0), context, vault) {
+        match stop(name, Some(0), dry_run, context, vault) {
             Ok(one) => {
                 stopped.push(one);
-                status = status.max(context.rewrite_exports());
+                status = status.max(rewrite_exports(dry_run, context));
             }
             Err(error) => status = status.max(describe(&error, context)),
         }
         Ok(())
     };
-    let mut search = secret_search::search(&PROMPT, context, Context::open_for_change, stop_owner)?;
+    let open = match dry_run.is_dry_run {
+        true => |context: &Context| context.open_to(DryRun { is_dry_run: true }),
+        false => Context::open_for_change,
+    };
+    let mut search = secret_search::search(&PROMPT, context, open, stop_owner)?;
     match search.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
         Some(failure) => status = status.max(describe(&failure, context)),

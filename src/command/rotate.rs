@@ -6,15 +6,18 @@ use clap::Args;
 
 use super::decoy;
 use crate::context::Context;
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
+use crate::context::selected_keys::KeyVerb;
 use crate::context::selection;
-use crate::context::selection::{KeyPrompt, NameList, Selector};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList};
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
 use crate::delivery::{NewSecret, SecretReplacement, Target, Transition};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, extension};
-use crate::vault::{Action, Vault, way_out_of_rotation};
+use crate::vault::{Action, Record, Vault, way_out_of_rotation};
 
 /// Replace keys' secrets; the old ones keep working for a while
 ///
@@ -29,6 +32,9 @@ use crate::vault::{Action, Vault, way_out_of_rotation};
 /// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, the key
 /// does not change.
 ///
+/// Selectors such as --label choose keys instead of names: on a terminal it shows them and asks for
+/// confirmation. If no key matches, it exits 0.
+///
 /// Several keys are rotated one after the other. Their secrets need --format env, also with --save,
 /// or --format jsonl, which name the key of each.
 ///
@@ -41,11 +47,16 @@ Examples:
   NEW=$(postkey rotate --grace 48h ci)
   postkey rotate --save app.env --format env app mail
   postkey rotate --finish app mail
+  postkey rotate --finish --label team=shop
   postkey rotate --abort ci")]
 pub struct Rotate {
     /// Keys to rotate; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
-    names: Vec<Selector>,
+    names: Vec<NameArgument>,
+    #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]
     #[arg(conflicts_with_all = ["finish", "abort"])]
@@ -85,6 +96,16 @@ impl Rotate {
         }
     }
 
+    /// What it does to selected keys.
+    fn verb(&self) -> KeyVerb {
+        let (doing, question) = match (self.finish, self.abort) {
+            (true, _) => ("finishing the rotation of", "Finish the rotation of"),
+            (_, true) => ("aborting the rotation of", "Abort the rotation of"),
+            _ => ("rotating", "Rotate"),
+        };
+        KeyVerb { doing, question }
+    }
+
     /// Whether to create a secret instead of ending a rotation.
     pub(super) fn makes_a_secret(&self) -> bool {
         !self.finish && !self.abort
@@ -93,12 +114,22 @@ impl Rotate {
 
 pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
     let given = std::mem::take(&mut args.names);
-    let Some(names) = selection::names(given, args.question(), context)? else {
-        return Ok(selection::report_cancelled(context));
+    let names = match selection::chosen(given, &args.selector, args.question(), context)? {
+        None => return Ok(selection::report_cancelled(context)),
+        Some(ChosenKeys::Named(names)) => names,
+        Some(ChosenKeys::Selected(keys)) => {
+            let is_asked = !keys.are_none() && !args.dry_run.is_dry_run;
+            if is_asked && !keys.is_confirmed(args.verb(), context)? {
+                return Ok(ExitStatus::No);
+            }
+            // It is not asked again for each.
+            context.is_yes |= is_asked;
+            keys.into()
+        }
     };
     match (args.finish, args.abort) {
-        (true, _) => end::each(&names, end::finish, context),
-        (_, true) => end::each(&names, end::abort, context),
+        (true, _) => end::each(&names, end::finish, args.dry_run, context),
+        (_, true) => end::each(&names, end::abort, args.dry_run, context),
         _ => rotate_each(&names, &args, context),
     }
 }
@@ -113,7 +144,10 @@ fn rotate_each(
         args.delivery
             .expect_distinguishable(names.iter(), context)?;
     }
-    let mut vault = context.open_for_change()?;
+    let mut vault = context.open_to(args.dry_run)?;
+    if args.dry_run.is_dry_run {
+        return rehearse_each(names, args, &mut vault, context);
+    }
     let mut rotated = Vec::new();
     let highest = selection::each(names, context, |name, context| {
         rotated.push(begin(name, args, context, &mut vault)?);
@@ -122,6 +156,40 @@ fn rotate_each(
     if !rotated.is_empty() {
         print_next_steps(&rotated, args, context);
     }
+    Ok(highest)
+}
+
+/// Checks each key as for a rotation, and shows what that would change.
+fn rehearse_each(
+    names: &NameList,
+    args: &Rotate,
+    vault: &mut Vault,
+    context: &mut Context,
+) -> Result<ExitStatus, Error> {
+    let mut keys = Vec::new();
+    let highest = selection::each(names, context, |name, context| {
+        let display = context.display();
+        let seen = vault.find(name)?;
+        expect_rotatable(&seen.key, &display)?;
+        args.target(&seen, &args.delivery, vault, context)?;
+        let author = context.author(Action::Rotate);
+        vault.rehearse(&author, |change| change.expect(&seen).map(drop))?;
+        let until = seen
+            .key
+            .rotated(seen.key.tail.clone(), args.grace, display.now);
+        let until = until
+            .retiring
+            .map(|old| display.moment_and_distance(old.until));
+        context.ui.note(format!(
+            "`{name}` would get a new secret; {} would work until {}",
+            display.secret(&seen.key.tail),
+            until.unwrap_or_default()
+        ));
+        keys.push(seen);
+        Ok(ExitStatus::Done)
+    });
+    context.show_keys(&keys, vault, Context::clock())?;
+    context.note_dry_run(args.dry_run);
     Ok(highest)
 }
 
@@ -135,16 +203,9 @@ fn begin(
     let seen = vault.find(name)?;
     let display = context.display();
     expect_rotatable(&seen.key, &display)?;
-    let subject = DeliveredKey {
-        name,
-        kind: seen.key.kind(),
-        username: seen.key.username(),
-        before: Some(&seen.key),
-        overwrite: Some(args.overwrite),
-    };
     let last = args.delivery.as_last_time(&seen, vault, context)?;
     let delivery = last.as_ref().unwrap_or(&args.delivery);
-    let target = delivery.target(&subject, Some(vault), context)?;
+    let target = args.target(&seen, delivery, vault, context)?;
     let was_default = vault.default_id()? == Some(seen.id);
     let replacement = SecretReplacement {
         seen: &seen,
@@ -158,6 +219,26 @@ fn begin(
     report(&rotated, args, &target, context, &display);
     context.warn_if_default_unsealed(&rotated, was_default);
     Ok(rotated.name)
+}
+
+impl Rotate {
+    /// The destination of a key's new secret.
+    fn target(
+        &self,
+        seen: &Record,
+        delivery: &DeliveryOptions,
+        vault: &Vault,
+        context: &Context,
+    ) -> Result<Target<'static>, Error> {
+        let subject = DeliveredKey {
+            name: &seen.key.name,
+            kind: seen.key.kind(),
+            username: seen.key.username(),
+            before: Some(&seen.key),
+            overwrite: Some(self.overwrite),
+        };
+        delivery.target(&subject, Some(vault), context)
+    }
 }
 
 fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {

@@ -6,6 +6,10 @@ mod questions;
 use clap::Args;
 
 use super::decoy;
+use crate::context::dry_run::DryRun;
+use crate::context::edit::EditedKeys;
+use crate::context::key_selector::KeySelector;
+use crate::context::selected_keys::KeyVerb;
 use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
@@ -19,8 +23,12 @@ use change::RequestedChange;
 /// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
 /// nothing is given.
 ///
+/// The flags that begin with --where select keys instead of a name, and all of them are changed or
+/// none: on a terminal it shows them and asks for confirmation. If no key matches, it exits 0.
+///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
+#[command(mut_args = KeySelector::behind_where)]
 #[command(after_long_help = "\
 Examples:
   postkey set ci --expires 90d
@@ -28,6 +36,7 @@ Examples:
   postkey set web --label env=prod,team=shop --owner team-shop --clear-label tier
   postkey set reports --permission read-only --limit 1000/hour
   postkey set newsletter --sender example.com,null --network any
+  postkey set --where-label env=test --expires 30d --dry-run
   postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
     /// The key; prompted for on a terminal
@@ -35,6 +44,10 @@ pub struct Set {
     name: Option<KeyName>,
     #[command(flatten)]
     change: RequestedChange,
+    #[command(flatten)]
+    selector: KeySelector,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 const QUESTION: KeyPrompt = KeyPrompt {
@@ -43,7 +56,18 @@ const QUESTION: KeyPrompt = KeyPrompt {
     none: "every key is a decoy",
 };
 
+const VERB: KeyVerb = KeyVerb {
+    doing: "changing",
+    question: "Change",
+};
+
 pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error> {
+    let selector = args.selector.given();
+    let flag = selector.map(|flag| flag.replacen("--", "--where-", 1));
+    selection::expect_one_way(args.name.is_some(), flag.as_deref())?;
+    if flag.is_some() {
+        return set_selected(&args, context);
+    }
     expect_change(&args.change, context)?;
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
         return Ok(selection::report_cancelled(context));
@@ -52,10 +76,37 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     if !wanted.has_change() && !questions::ask_change(&mut wanted, &name, context)? {
         return Ok(selection::report_cancelled(context));
     }
+    set(&wanted, &EditedKeys::Named(&name), args.dry_run, context)
+}
+
+/// Changes all selected keys after confirmation, or none.
+fn set_selected(args: &Set, context: &Context) -> Result<ExitStatus, Error> {
+    let wanted = &args.change;
+    if wanted.new_name.is_some() {
+        let message = "--name gives one key a name";
+        return Err(Error::usage(message).with_hint("name that key, as in `set web --name shop`"));
+    }
+    if !wanted.has_change() {
+        return Err(Error::usage("nothing to change").with_hint(CHANGES));
+    }
+    let keys = context.select(&args.selector, QUESTION.fits, &context.open()?)?;
+    let is_dry_run = args.dry_run.is_dry_run;
+    if !keys.are_none() && !is_dry_run && !keys.is_confirmed(VERB, context)? {
+        return Ok(ExitStatus::No);
+    }
+    set(wanted, &EditedKeys::Selected(&keys), args.dry_run, context)
+}
+
+fn set(
+    wanted: &RequestedChange,
+    keys: &EditedKeys<'_>,
+    dry_run: DryRun,
+    context: &Context,
+) -> Result<ExitStatus, Error> {
     context.note_minutes(wanted.minutes());
     let permission = wanted.bounds.permission(context)?;
     let limit = wanted.bounds.limit(context)?;
-    context.edit_with_policy(&name, Action::Set, |key, policy, change| {
+    context.edit_with_policy(keys, Action::Set, dry_run, |key, policy, change| {
         decoy::expect_none(key, "it has nothing to set")?;
         let expires = wanted
             .expires
@@ -79,13 +130,15 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     })
 }
 
+/// The hint if no change is given.
+const CHANGES: &str = "give --name, --description, --label, --owner, --permission, --plan, --limit, --sender, \
+                --network, --expires, --rotate-every or --unused-after";
+
 /// Makes sure that a change was given, or can be prompted for.
 fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Error> {
-    let hint = "give --name, --description, --label, --owner, --permission, --plan, --limit, --sender, \
-                --network, --expires, --rotate-every or --unused-after";
     match change.has_change() {
         true => Ok(()),
-        false if context.is_yes => Err(Error::usage("nothing to change").with_hint(hint)),
-        false => context.ui.expect_interactive("no change given", hint),
+        false if context.is_yes => Err(Error::usage("nothing to change").with_hint(CHANGES)),
+        false => context.ui.expect_interactive("no change given", CHANGES),
     }
 }

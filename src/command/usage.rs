@@ -4,8 +4,9 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::context::key_selector::KeySelector;
 use crate::context::selection;
-use crate::context::selection::{SelectedKeys, Selector, each, named_or_all};
+use crate::context::selection::{KeysToRead, NameArgument, chosen_or_all, each};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -37,18 +38,21 @@ const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey
 Examples:
   postkey usage
   postkey usage web ci
+  postkey usage --label team=shop
   postkey usage --since 7d --format csv")]
 pub struct Usage {
     /// Keys to show; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
-    names: Vec<Selector>,
+    names: Vec<NameArgument>,
+    #[command(flatten)]
+    selector: KeySelector,
     /// Only keys that were used or refused within this time, as in 7d
     #[arg(long, value_name = "SPAN")]
     since: Option<Period>,
 }
 
 pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Error> {
-    let SelectedKeys { names, vault } = named_or_all(args.names, context)?;
+    let KeysToRead { names, vault } = chosen_or_all(args.names, &args.selector, context)?;
     let display = context.display();
     let mut report = UsageReport {
         uses: context.uses(&vault),

@@ -1,50 +1,75 @@
-//! Changes a key, except for its secret.
+//! Changes keys, except for their secrets.
 
 use jiff::Timestamp;
 
 use super::Context;
+use super::dry_run::DryRun;
+use super::selected_keys::SelectedKeys;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, KeyPolicy};
 use crate::ui::{KeyView, changes};
-use crate::vault::{Action, Change, Record, Vault};
+use crate::vault::{Action, Change, Field, Record, Vault};
+
+/// The keys to be changed.
+pub enum EditedKeys<'a> {
+    /// The one with this name.
+    Named(&'a KeyName),
+    /// These, all or none.
+    Selected(&'a SelectedKeys),
+}
+
+/// A key afterwards, and what was changed.
+type EditedKey = (Record, Vec<Field>);
 
 impl Context {
-    /// Changes one key with `change_it`, and shows it.
+    /// Changes one key with `apply`, and shows it.
     pub fn edit(
         &self,
         name: &KeyName,
         action: Action,
         apply: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
-        self.edit_with_policy(name, action, |key, policy, change| {
+        let keys = EditedKeys::Named(name);
+        self.edit_with_policy(&keys, action, DryRun::default(), |key, policy, change| {
             Ok((apply(key, change)?, policy))
         })
     }
 
-    /// Like [`Context::edit`], including the key's own policy.
+    /// Changes keys and their own policies in one transaction, and shows them.
     pub fn edit_with_policy(
         &self,
-        name: &KeyName,
+        keys: &EditedKeys<'_>,
         action: Action,
+        dry_run: DryRun,
         apply: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
-        let mut vault = self.open_for_change()?;
-        let (after, fields, now) = vault.change(&self.author(action), |change| {
-            let record = change.find(name)?;
-            let policy = change.policy(record.id)?;
-            let (key, policy) = apply(&record.key, policy, change)?;
-            let fields = change.save_with_policy(&record, &key, &policy)?;
-            Ok::<_, Error>((Record { key, ..record }, fields, change.now()))
+        let mut vault = self.open_to(dry_run)?;
+        let author = self.author(action);
+        let edited = Context::change(dry_run, &mut vault, &author, |change| {
+            let edit = |record: Record| edited(record, change, &apply);
+            match keys {
+                EditedKeys::Named(name) => Ok(vec![edit(change.find(name)?)?]),
+                EditedKeys::Selected(keys) => {
+                    let records = keys.records();
+                    records.map(|seen| edit(change.expect(seen)?)).collect()
+                }
+            }
         })?;
-        let changed = changes(&fields, &self.display_at(now));
-        if changed.is_empty() {
-            self.ui.note(format!("`{name}` unchanged"));
-        } else {
-            self.ui.note(format!("`{name}`: {changed}"));
+        for (record, fields) in &edited {
+            let (name, changed) = (&record.key.name, changes(fields, &self.display()));
+            self.ui.note(match changed.is_empty() {
+                true => format!("`{name}` unchanged"),
+                false => format!("`{name}`: {changed}"),
+            });
         }
-        self.show_keys(&[after], &vault, now)?;
-        Ok(ExitStatus::Done)
+        let records: Vec<Record> = edited.into_iter().map(|(record, _)| record).collect();
+        self.show_keys(&records, &vault, author.clock)?;
+        self.note_dry_run(dry_run);
+        Ok(match keys {
+            EditedKeys::Named(_) => ExitStatus::Done,
+            EditedKeys::Selected(keys) => keys.status,
+        })
     }
 
     /// Prints changed keys for programs; people have already seen messages.
@@ -60,4 +85,15 @@ impl Context {
         }
         listing.finish::<KeyView<'_>>()
     }
+}
+
+fn edited(
+    record: Record,
+    change: &Change<'_>,
+    apply: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
+) -> Result<EditedKey, Error> {
+    let policy = change.policy(record.id)?;
+    let (key, policy) = apply(&record.key, policy, change)?;
+    let fields = change.save_with_policy(&record, &key, &policy)?;
+    Ok((Record { key, ..record }, fields))
 }

@@ -1,4 +1,4 @@
-//! Selects keys: by names on the command line or standard input, or from a menu.
+//! Selects keys: by names on the command line or standard input, by what they are, or from a menu.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,6 +9,8 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use super::completion;
 pub use super::key_menu::KeyPrompt;
 use super::key_menu::{MAX_OFFERED, choose};
+use super::key_selector::KeySelector;
+use super::selected_keys::SelectedKeys;
 use crate::context::Context;
 use crate::context::name_list as list;
 use crate::context::name_list::{DuplicateName, STANDARD_INPUT};
@@ -19,12 +21,12 @@ use crate::vault::Vault;
 
 /// A name, or `-` to read names from standard input.
 #[derive(Clone, Debug)]
-pub enum Selector {
+pub enum NameArgument {
     Name(KeyName),
     StandardInput,
 }
 
-impl FromStr for Selector {
+impl FromStr for NameArgument {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
@@ -32,6 +34,43 @@ impl FromStr for Selector {
             "-" => Ok(Self::StandardInput),
             text => text.parse().map(Self::Name),
         }
+    }
+}
+
+/// The keys that a command is about.
+pub enum ChosenKeys {
+    /// Those that were named.
+    Named(NameList),
+    /// Those that a selector matches, to which the command applies.
+    Selected(SelectedKeys),
+}
+
+/// The named or selected keys; prompts for one if none are named and nothing selects any.
+///
+/// `None` if the prompt was cancelled.
+pub fn chosen(
+    names: Vec<NameArgument>,
+    selector: &KeySelector,
+    question: KeyPrompt,
+    context: &Context,
+) -> Result<Option<ChosenKeys>, Error> {
+    expect_one_way(!names.is_empty(), selector.given())?;
+    if selector.given().is_none() {
+        let names = self::names(names, question, context)?;
+        return Ok(names.map(ChosenKeys::Named));
+    }
+    let selected = context.select(selector, question.fits, &context.open()?)?;
+    Ok(Some(ChosenKeys::Selected(selected)))
+}
+
+/// Makes sure that keys are either named or selected.
+pub fn expect_one_way(has_names: bool, selector: Option<&str>) -> Result<(), Error> {
+    match selector {
+        Some(flag) if has_names => {
+            let message = format!("keys are both named and selected with {flag}");
+            Err(Error::usage(message).with_hint(format!("omit the names, or {flag}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -57,7 +96,7 @@ impl WantedName {
 ///
 /// `None` if the prompt was cancelled.
 pub fn names(
-    selectors: Vec<Selector>,
+    selectors: Vec<NameArgument>,
     question: KeyPrompt,
     context: &Context,
 ) -> Result<Option<NameList>, Error> {
@@ -72,11 +111,20 @@ pub fn names(
     }
     for selector in selectors {
         match selector {
-            Selector::Name(name) => names.all.push(WantedName::given(name)),
-            Selector::StandardInput => names.read(context)?,
+            NameArgument::Name(name) => names.all.push(WantedName::given(name)),
+            NameArgument::StandardInput => names.read(context)?,
         }
     }
     Ok(Some(names))
+}
+
+impl From<SelectedKeys> for NameList {
+    fn from(selected: SelectedKeys) -> Self {
+        Self {
+            all: selected.names().cloned().map(WantedName::given).collect(),
+            status: selected.status,
+        }
+    }
 }
 
 impl NameList {
@@ -119,20 +167,29 @@ pub fn name(
 }
 
 /// The keys that a read-only command is about, and their vault.
-pub struct SelectedKeys {
-    /// The given names; `None` for all keys.
+pub struct KeysToRead {
+    /// The names; `None` for all keys.
     pub names: Option<NameList>,
     pub vault: Vault,
 }
 
-/// The named keys, or all.
-pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<SelectedKeys, Error> {
-    let names = match given.is_empty() {
+/// The named or selected keys, or all.
+pub fn chosen_or_all(
+    given: Vec<NameArgument>,
+    selector: &KeySelector,
+    context: &Context,
+) -> Result<KeysToRead, Error> {
+    let any = KeyPrompt::of_any("");
+    let chosen = match given.is_empty() && selector.given().is_none() {
         true => None,
-        false => names(given, KeyPrompt::of_any(""), context)?,
+        false => chosen(given, selector, any, context)?,
     };
+    let names = chosen.map(|chosen| match chosen {
+        ChosenKeys::Named(names) => names,
+        ChosenKeys::Selected(selected) => selected.into(),
+    });
     let vault = context.open()?;
-    Ok(SelectedKeys { names, vault })
+    Ok(KeysToRead { names, vault })
 }
 
 /// Ends a command whose prompt was cancelled.

@@ -164,11 +164,20 @@ impl Listing<'_> {
     pub fn push<T: Row>(&mut self, item: &T) -> Result<(), Error> {
         let result = match self.format {
             Format::Text | Format::Env | Format::Ics | Format::Prometheus => self.push_text(item),
-            Format::Json => self.push_json(item, if self.count == 0 { "[\n" } else { ",\n" }),
-            Format::Jsonl => self
-                .push_json(item, "")
-                .and_then(|()| self.out.write_all(b"\n")),
-            Format::Csv => self.push_csv(item),
+            _ => self.push_for_programs(item),
+        };
+        self.count += 1;
+        self.note_reader(result)
+    }
+
+    /// Writes one more result; for people, as this text, with an empty line before it.
+    pub fn push_facts<T: Item>(&mut self, item: &T, text: &str) -> Result<(), Error> {
+        let before = if self.count == 0 { "" } else { "\n" };
+        let result = match self.format {
+            Format::Text | Format::Env | Format::Ics | Format::Prometheus => {
+                writeln!(self.out, "{before}{text}")
+            }
+            _ => self.push_for_programs(item),
         };
         self.count += 1;
         self.note_reader(result)
@@ -179,6 +188,17 @@ impl Listing<'_> {
         self.count += 1;
         let result = writeln!(self.out, "{line}");
         self.note_reader(result)
+    }
+
+    fn push_for_programs<T: Item>(&mut self, item: &T) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.push_json(item, if self.count == 0 { "[\n" } else { ",\n" }),
+            Format::Csv => self.push_csv(item),
+            _ => {
+                self.push_json(item, "")?;
+                self.out.write_all(b"\n")
+            }
+        }
     }
 
     fn note_reader(&mut self, result: io::Result<()>) -> Result<(), Error> {
@@ -226,19 +246,25 @@ impl Listing<'_> {
         ignore_closed_pipe(self.out.flush())
     }
 
-    /// Ends the list.
-    pub fn finish<T: Row>(mut self) -> Result<(), Error> {
+    /// Ends a list of facts.
+    pub fn finish_facts<T: Item>(mut self) -> Result<(), Error> {
         let result = match (self.format, self.count) {
             (Format::Json, 0) => self.out.write_all(b"[]\n"),
             (Format::Json, _) => self.out.write_all(b"\n]\n"),
             (Format::Csv, 0) => self.out.write_all(self.header::<T>().as_bytes()),
-            (Format::Text, _) => {
-                let fields = self.fields.as_ref();
-                let columns = fields.map_or(T::COLUMNS, |fields| &fields.columns);
-                self.table.finish(columns, self.display, &mut self.out)
-            }
             _ => Ok(()),
         };
         ignore_closed_pipe(result.and_then(|()| self.out.flush()))
+    }
+
+    /// Ends the list.
+    pub fn finish<T: Row>(mut self) -> Result<(), Error> {
+        if self.format == Format::Text {
+            let fields = self.fields.as_ref();
+            let columns = fields.map_or(T::COLUMNS, |fields| &fields.columns);
+            let result = self.table.finish(columns, self.display, &mut self.out);
+            ignore_closed_pipe(result)?;
+        }
+        self.finish_facts::<T>()
     }
 }

@@ -25,15 +25,7 @@ impl Vault {
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // SQLite begins a write transaction on a read-only file, and fails only at the first
-        // change.
-        if self.connection.is_readonly("main").map_err(Error::from)? {
-            return Err(Error::ReadOnly.into());
-        }
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(Error::from)?;
+        let transaction = self.begin_change()?;
         let before = log::head(&transaction)?;
         let outcome = work(&Change {
             transaction: &transaction,
@@ -50,6 +42,33 @@ impl Vault {
             Err(error) if after == before => Err(Error::from(error).into()),
             Err(error) => Ok(self.resolve_commit(after, outcome, error)?),
         }
+    }
+
+    /// Does everything that `work` does, and rolls it back.
+    ///
+    /// # Errors
+    /// Those that the change would have.
+    pub fn rehearse<T, E: From<Error>>(
+        &mut self,
+        author: &Author,
+        work: impl FnOnce(&Change<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.begin_change()?;
+        work(&Change {
+            transaction: &transaction,
+            author,
+        })
+    }
+
+    /// Begins a transaction.
+    fn begin_change(&mut self) -> Result<Transaction<'_>, Error> {
+        // SQLite begins a write transaction on a read-only file, and fails only at the first
+        // change.
+        if self.connection.is_readonly("main")? {
+            return Err(Error::ReadOnly);
+        }
+        let behavior = TransactionBehavior::Immediate;
+        Ok(self.connection.transaction_with_behavior(behavior)?)
     }
 
     /// The same for changes that need no action: servers see them in the vault, and exports do not

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::key::KeyName;
 use crate::vault::log::{COLUMNS, Line};
-use crate::vault::{Action, Entry, Error, Vault};
+use crate::vault::{Action, Entry, Error, KeyId, Vault};
 
 /// How many entries a page has.
 const PAGE_SIZE: usize = 500;
@@ -15,6 +15,8 @@ const PAGE_SIZE: usize = 500;
 pub struct LogFilter {
     /// Keys that ever had this name.
     pub key: Option<KeyName>,
+    /// Only these keys; all if `None`.
+    pub ids: Option<Vec<KeyId>>,
     /// At or after this time.
     pub since: Option<Timestamp>,
     /// Before this time.
@@ -44,11 +46,12 @@ impl LogOrder {
 
 impl LogFilter {
     /// The condition on a row, and its parameters from the second on.
-    fn condition(&self) -> (&'static str, [Option<String>; 4]) {
+    fn condition(&self) -> (&'static str, [Option<String>; 5]) {
         let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
              AND (?3 IS NULL OR at >= CAST(?3 AS INTEGER))
              AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
-             AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
+             AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))
+             AND (?6 IS NULL OR key_id IN (SELECT value FROM json_each(?6)))";
         let seconds = |moment: Timestamp| moment.as_second().to_string();
         let logged: Vec<_> = self
             .actions
@@ -61,6 +64,9 @@ impl LogFilter {
             self.since.map(seconds),
             self.until.map(seconds),
             (!logged.is_empty()).then_some(commands),
+            self.ids
+                .as_ref()
+                .map(|ids| serde_json::to_string(ids).expect("numbers are JSON")),
         ];
         (condition, parameters)
     }
@@ -76,7 +82,7 @@ impl Vault {
         log_filter: &LogFilter,
         mut take: impl FnMut(Entry),
     ) -> Result<bool, Error> {
-        let (condition, [key, since, until, commands]) = log_filter.condition();
+        let (condition, [key, since, until, commands, ids]) = log_filter.condition();
         let (after, direction) = match order {
             LogOrder::Oldest => (">", "ASC"),
             LogOrder::Newest => ("<", "DESC"),
@@ -86,7 +92,7 @@ impl Vault {
              ORDER BY sequence {direction} LIMIT {PAGE_SIZE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query(params![*last, key, since, until, commands])?;
+        let mut rows = statement.query(params![*last, key, since, until, commands, ids])?;
         let mut length = 0;
         while let Some(row) = rows.next()? {
             let entry = Line::read(row)?.entry()?;
@@ -99,11 +105,11 @@ impl Vault {
 
     /// The newest entry before the last `count` matching ones; 0 if there is none.
     pub fn log_before_last(&self, count: u32, log_filter: &LogFilter) -> Result<i64, Error> {
-        let (condition, [key, since, until, commands]) = log_filter.condition();
+        let (condition, [key, since, until, commands, ids]) = log_filter.condition();
         let query = format!(
             "SELECT sequence FROM log WHERE {condition} ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
         );
-        let parameters = params![count, key, since, until, commands];
+        let parameters = params![count, key, since, until, commands, ids];
         let before = self
             .connection
             .query_row(&query, parameters, |row| row.get(0));

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::command::delete::PendingDelete;
+use crate::command::delete::{PendingDelete, are_confirmed};
 use crate::context::Context;
 use crate::error::Error;
-use crate::key::KeyName;
 use crate::manifest::{Manifest, Plan};
-use crate::ui::{DisplayContext, counted};
+use crate::ui::DisplayContext;
 use crate::vault::{self, Record, SortOrder, Vault};
 
 /// The keys of a vault that are not in the manifest, in the order of their names.
@@ -62,43 +61,8 @@ impl<'a> UnmanagedKeys<'a> {
         if keys.is_empty() {
             return Ok(true);
         }
-        if context.is_yes {
-            keys.iter().for_each(|key| key.warn_of_recent_use(context));
-            return Ok(true);
-        }
-        let count = counted(keys.len() as i64, "key", "keys");
-        let needed = format!("deleting {count} requires confirmation");
         let hint = "pass --yes; without --prune nothing is deleted";
-        context.ui.expect_interactive(&needed, hint)?;
-        keys.iter().for_each(|key| key.warn_of_loss(context));
-        match keys
-            .iter()
-            .find(|key| key.is_valid() || key.is_used_recently())
-        {
-            None => context.ui.confirm(&format!("Delete {count}?")),
-            Some(_) => self.confirm_by_name(context),
-        }
-    }
-
-    /// Asks for a key's name; an empty line or the end of input cancels.
-    fn confirm_by_name(&self, context: &Context) -> Result<bool, Error> {
-        let question = match self.0.as_slice() {
-            [_] => "It is active, or was used in the last 7 days. Type its name to confirm",
-            _ => {
-                "Some are active, or were used in the last 7 days. Type the name of one of the \
-                 keys to delete all of them"
-            }
-        };
-        let typed = context.ui.line(question)?;
-        let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
-            return Ok(false);
-        };
-        let is_one = typed
-            .parse()
-            .is_ok_and(|typed: KeyName| self.0.iter().any(|key| key.name().is_same(&typed)));
-        if !is_one {
-            context.ui.note("the name does not match");
-        }
-        Ok(is_one)
+        let show = || keys.iter().for_each(|key| key.warn_of_loss(context));
+        are_confirmed(keys, hint, show, context)
     }
 }

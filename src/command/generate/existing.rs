@@ -15,7 +15,7 @@ pub(super) fn is_there(
     kind: Kind,
     context: &Context,
 ) -> Result<bool, Error> {
-    let Some(vault) = context.open_before_create()? else {
+    let Some(vault) = context.open_existing(args.dry_run)? else {
         return Ok(false);
     };
     let record = match vault.find(name) {

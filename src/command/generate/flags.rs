@@ -9,6 +9,7 @@ use super::requested_name::RequestedName;
 use crate::arguments;
 use crate::context::Context;
 use crate::context::access_flags::AccessFlags;
+use crate::context::dry_run::DryRun;
 use crate::context::label_flags::LabelFlags;
 use crate::context::passphrase::PassphraseSource;
 use crate::delivery::options::{DeliveryOptions, Overwrite};
@@ -74,6 +75,8 @@ pub struct Generate {
     pub(super) username: Option<Username>,
     #[command(flatten)]
     pub(super) bounds: AccessFlags,
+    #[command(flatten)]
+    pub(super) dry_run: DryRun,
     /// Create it inactive; `postkey activate` activates it
     #[arg(long)]
     pub(super) inactive: bool,
@@ -120,14 +123,22 @@ impl Generate {
         if !self.default {
             return self.expect_no_passphrase().map(|()| Some(None));
         }
-        if let Some(vault) = context.open_before_create()? {
-            vault.expect_no_default()?;
+        if let Some(vault) = context.open_existing(self.dry_run)? {
+            self.expect_default_possible(&vault)?;
             match vault.find(name) {
                 Err(vault::Error::NoSuchKey(_)) => {}
                 found => return Err(vault::Error::NameTaken(found?.key.name).into()),
             }
         }
         Ok(self.passphrase.chosen(context)?.map(Some))
+    }
+
+    /// Makes sure that the vault has no other default key.
+    pub(super) fn expect_default_possible(&self, vault: &vault::Vault) -> Result<(), Error> {
+        match self.default {
+            true => Ok(vault.expect_no_default()?),
+            false => self.expect_no_passphrase(),
+        }
     }
 
     pub(super) fn expect_no_passphrase(&self) -> Result<(), Error> {

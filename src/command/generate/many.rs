@@ -68,6 +68,12 @@ pub(super) fn run(
     if count == 0 {
         return Ok(ExitStatus::Done);
     }
+    if args.dry_run.is_dry_run {
+        let keys = counted(count as i128, "key", "keys");
+        context.ui.note(format!("would create {keys}"));
+        context.note_dry_run(args.dry_run);
+        return Ok(ExitStatus::Done);
+    }
     order.destination.prepare()?;
     let mut vault = context.open_or_create()?;
     let mut created = 0;
@@ -132,7 +138,7 @@ impl<'a> CommonOptions<'a> {
         wanted: Vec<ListedName>,
         mut faults: InvalidNames,
     ) -> Result<GeneratePlan, Error> {
-        let vault = self.context.open_before_create()?;
+        let vault = self.context.open_existing(self.args.dry_run)?;
         let now = Context::clock();
         let mut plan = GeneratePlan::default();
         for ListedName { name, line } in wanted {

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::context::Context;
+use crate::context::dry_run::DryRun;
 use crate::context::selection::{self, NameList};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -26,13 +27,14 @@ struct Rotation<'a> {
 /// Ends the rotation of each key and shows the keys. `end` returns `None` if the person declined.
 pub(super) fn each(
     names: &NameList,
-    end: impl Fn(&KeyName, &Context, &mut Vault) -> Result<Option<Record>, Error>,
+    end: impl Fn(&KeyName, DryRun, &Context, &mut Vault) -> Result<Option<Record>, Error>,
+    dry_run: DryRun,
     context: &mut Context,
 ) -> Result<ExitStatus, Error> {
-    let mut vault = context.open_for_change()?;
+    let mut vault = context.open_to(dry_run)?;
     let mut ended = Vec::new();
     let highest = selection::each(names, context, |name, context| {
-        let Some(record) = end(name, context, &mut vault)? else {
+        let Some(record) = end(name, dry_run, context, &mut vault)? else {
             context.ui.note(format!("`{name}` was not changed"));
             return Ok(ExitStatus::No);
         };
@@ -40,38 +42,51 @@ pub(super) fn each(
         Ok(ExitStatus::Done)
     });
     context.show_keys(&ended, &vault, Context::clock())?;
+    context.note_dry_run(dry_run);
     Ok(highest)
 }
 
 /// Retires the old secret. Succeeds if it has already retired.
 pub(super) fn finish(
     name: &KeyName,
+    dry_run: DryRun,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<Option<Record>, Error> {
     let seen = vault.find(name)?;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
-        return remove_retired(seen, context, vault).map(Some);
+        return remove_retired(seen, dry_run, context, vault).map(Some);
     };
-    if !rotation.is_finish_confirmed(context)? {
+    if !dry_run.is_dry_run && !rotation.is_finish_confirmed(context)? {
         return Ok(None);
     }
-    let finished = rotation.end(Action::FinishRotation, context, vault, |key, change| {
-        key.retiring_at(change.now()).map(|_| key.finished())
-    })?;
+    let finished = rotation.end(
+        Action::FinishRotation,
+        dry_run,
+        context,
+        vault,
+        |key, change| key.retiring_at(change.now()).map(|_| key.finished()),
+    )?;
     let (new, old) = rotation.tails();
-    context.ui.note(format!(
-        "retired the old secret of `{name}`, {old}; only {new} works"
-    ));
+    context.ui.note(match dry_run.is_dry_run {
+        true => format!("the old secret of `{name}`, {old}, would retire; only {new} would work"),
+        false => format!("retired the old secret of `{name}`, {old}; only {new} works"),
+    });
     Ok(Some(finished.unwrap_or_else(|| seen.clone())))
 }
 
 /// Removes the old secret's hash after a rotation has ended: it is kept until then, since the clock
 /// that ended it may have been wrong.
-fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<Record, Error> {
+fn remove_retired(
+    seen: Record,
+    dry_run: DryRun,
+    context: &Context,
+    vault: &mut Vault,
+) -> Result<Record, Error> {
     let name = &seen.key.name;
-    let removed = vault.change(&context.author(Action::FinishRotation), |change| {
+    let author = context.author(Action::FinishRotation);
+    let removed = Context::change(dry_run, vault, &author, |change| {
         let found = change.find(name)?;
         let is_retired = |old: &Retiring| old.is_over(change.now());
         if !found.key.retiring.as_deref().is_some_and(is_retired) {
@@ -82,6 +97,9 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
         Ok(Some(Record { key, ..found }))
     })?;
     context.ui.note(match removed {
+        Some(_) if dry_run.is_dry_run => {
+            format!("the old secret of `{name}` has already retired; its hash would be removed")
+        }
         Some(_) => format!("the old secret of `{name}` has already retired; its hash was removed"),
         None => format!("`{name}` has no old secret: unchanged"),
     });
@@ -91,6 +109,7 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
 /// Removes the new secret.
 pub(super) fn abort(
     name: &KeyName,
+    dry_run: DryRun,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<Option<Record>, Error> {
@@ -99,19 +118,26 @@ pub(super) fn abort(
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
         return Err(not_rotating(&seen.key, &display));
     };
-    if !rotation.is_abort_confirmed(context)? {
+    if !dry_run.is_dry_run && !rotation.is_abort_confirmed(context)? {
         return Ok(None);
     }
-    let aborted = rotation.end(Action::AbortRotation, context, vault, |key, change| {
-        key.rolled_back(change.now())
-    })?;
+    let aborted = rotation.end(
+        Action::AbortRotation,
+        dry_run,
+        context,
+        vault,
+        |key, change| key.rolled_back(change.now()),
+    )?;
     let Some(aborted) = aborted else {
         return Err(not_rotating(&seen.key, &context.display()));
     };
     let (new, old) = rotation.tails();
-    context.ui.note(format!(
-        "removed the new secret of `{name}`, {new}; only {old} works again"
-    ));
+    context.ui.note(match dry_run.is_dry_run {
+        true => format!(
+            "the new secret of `{name}`, {new}, would be removed; only {old} would work again"
+        ),
+        false => format!("removed the new secret of `{name}`, {new}; only {old} works again"),
+    });
     Ok(Some(aborted))
 }
 
@@ -269,11 +295,12 @@ impl<'a> Rotation<'a> {
     fn end(
         &self,
         action: Action,
+        dry_run: DryRun,
         context: &Context,
         vault: &mut Vault,
         choose: impl Fn(&Key, &Change<'_>) -> Option<Key>,
     ) -> Result<Option<Record>, Error> {
-        let ended = vault.change(&context.author(action), |change| {
+        let ended = Context::change(dry_run, vault, &context.author(action), |change| {
             let found = change.find(&self.seen.key.name)?;
             if !self.has_same_secrets(&found) {
                 return Err(VaultError::Changed(found.key.name));

@@ -42,7 +42,7 @@ pub struct KeyView<'a> {
     recipients_today: Option<u64>,
     #[serde(serialize_with = "labels")]
     labels: &'a Labels,
-    owner: Option<&'a str>,
+    pub(super) owner: Option<&'a str>,
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
@@ -185,11 +185,11 @@ impl<'a> KeyView<'a> {
     }
 
     /// The labels as text, if there are any.
-    fn shown_labels(&self) -> Option<String> {
+    pub(super) fn shown_labels(&self) -> Option<String> {
         (!self.labels.are_none()).then(|| self.labels.to_string())
     }
 
-    fn last_used(&self, display: &DisplayContext) -> String {
+    pub(super) fn last_used(&self, display: &DisplayContext) -> String {
         match self.last_used_at {
             Some(last_used_at) => display.distance(last_used_at),
             None if self.is_recorded => "never".to_owned(),
