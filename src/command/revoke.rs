@@ -91,7 +91,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
     let revocation = match &args.name {
         _ if args.selector.given().is_some() => {
             match selected::revoke(&args.selector, args.replace, args.dry_run, context)? {
-                SelectedRevocation::Revoked(revocation) => Some(revocation),
+                SelectedRevocation::Revoked(revocation) => Some(*revocation),
                 SelectedRevocation::Nothing(status) => return Ok(status),
             }
         }

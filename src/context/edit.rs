@@ -19,8 +19,8 @@ pub enum EditedKeys<'a> {
     Selected(&'a SelectedKeys),
 }
 
-/// A key afterwards, and what was changed.
-type EditedKey = (Record, Vec<Field>);
+/// A key's name before, the key afterwards, and what was changed.
+type EditedKey = (KeyName, Record, Vec<Field>);
 
 impl Context {
     /// Changes one key with `apply`, and shows it.
@@ -56,14 +56,14 @@ impl Context {
                 }
             }
         })?;
-        for (record, fields) in &edited {
-            let (name, changed) = (&record.key.name, changes(fields, &self.display()));
+        for (name, _, fields) in &edited {
+            let changed = changes(fields, &self.display_at(author.clock));
             self.ui.note(match changed.is_empty() {
                 true => format!("`{name}` unchanged"),
                 false => format!("`{name}`: {changed}"),
             });
         }
-        let records: Vec<Record> = edited.into_iter().map(|(record, _)| record).collect();
+        let records: Vec<Record> = edited.into_iter().map(|(_, record, _)| record).collect();
         self.show_keys(&records, &vault, author.clock)?;
         self.note_dry_run(dry_run);
         Ok(match keys {
@@ -95,5 +95,5 @@ fn edited(
     let policy = change.policy(record.id)?;
     let (key, policy) = apply(&record.key, policy, change)?;
     let fields = change.save_with_policy(&record, &key, &policy)?;
-    Ok((Record { key, ..record }, fields))
+    Ok((record.key.name.clone(), Record { key, ..record }, fields))
 }

@@ -9,24 +9,26 @@ use crate::error::Error;
 use crate::key::{EffectiveStatus, Key, Kind, Label, Labels, Owner, Period, Permission};
 use crate::usage::Summary;
 
+/// The heading of these flags in the help.
+const HEADING: &str = "Selectors";
+
 /// The flags that select keys by what they are.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Selectors")]
 pub struct KeyProperties {
     /// Keys with these labels, as in env=prod,team=shop
-    #[arg(id = "select_label", long = "label", value_name = "NAME=VALUE")]
+    #[arg(help_heading = HEADING, id = "select_label", long = "label", value_name = "NAME=VALUE")]
     #[arg(value_delimiter = ',', add = label_flags::labels())]
     label: Vec<Label>,
     /// Keys of this owner
-    #[arg(id = "select_owner", long = "owner", value_name = "TEXT")]
+    #[arg(help_heading = HEADING, id = "select_owner", long = "owner", value_name = "TEXT")]
     #[arg(add = label_flags::owners())]
     owner: Option<Owner>,
     /// Keys of this kind
-    #[arg(id = "select_kind", long = "kind", value_name = "KIND")]
+    #[arg(help_heading = HEADING, id = "select_kind", long = "kind", value_name = "KIND")]
     #[arg(value_parser = arguments::one_of::<Kind>())]
     kind: Option<Kind>,
     /// Keys with this effective status
-    #[arg(id = "select_status", long = "status", value_name = "STATUS")]
+    #[arg(help_heading = HEADING, id = "select_status", long = "status", value_name = "STATUS")]
     #[arg(value_parser = arguments::one_of::<EffectiveStatus>())]
     status: Option<EffectiveStatus>,
     /// API keys with this permission
@@ -41,15 +43,14 @@ pub struct KeyProperties {
 
 /// The same, and by time.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Selectors")]
 pub struct KeySelector {
     #[command(flatten)]
     pub properties: KeyProperties,
     /// Keys unused for this long, as in 90d; if never used, since they were created
-    #[arg(id = "select_unused", long = "unused", value_name = "SPAN")]
+    #[arg(help_heading = HEADING, id = "select_unused", long = "unused", value_name = "SPAN")]
     unused: Option<Period>,
     /// Keys that expire within this time, as in 14d
-    #[arg(id = "select_expiring", long = "expiring", value_name = "SPAN")]
+    #[arg(help_heading = HEADING, id = "select_expiring", long = "expiring", value_name = "SPAN")]
     expiring: Option<Period>,
 }
 

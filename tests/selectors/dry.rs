@@ -32,7 +32,7 @@ fn a_dry_run_ends_like_the_change_and_changes_nothing() {
         ("generate api web", "already exists"),
         (
             "generate smtp mail2 --default --passphrase-file none",
-            "`mail2`",
+            "cannot be read",
         ),
         ("activate off", "`off` would be active"),
         ("activate web off", "`web` is already active"),

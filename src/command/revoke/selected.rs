@@ -12,7 +12,7 @@ use crate::ui::counted;
 
 /// What became of a revocation of selected keys.
 pub(super) enum SelectedRevocation {
-    Revoked(Revocation),
+    Revoked(Box<Revocation>),
     /// No key matched, or it was not confirmed.
     Nothing(ExitStatus),
 }
@@ -67,5 +67,5 @@ pub(super) fn revoke(
     let stopped = stopped.collect();
     let status = keys.status.max(rewrite_exports(dry_run, context));
     let revocation = Revocation::new(vault, stopped, status);
-    Ok(SelectedRevocation::Revoked(revocation))
+    Ok(SelectedRevocation::Revoked(Box::new(revocation)))
 }
