@@ -136,6 +136,27 @@ fn fish_completes_the_labels_and_owners_of_the_vault() {
 }
 
 #[test]
+fn fish_completes_the_names_of_vaults_and_their_keys() {
+    let sandbox = Sandbox::with_three_keys();
+    let vault = sandbox.vault();
+    let vault = vault.display();
+    let settings = format!("[vaults]\nstaging = \"{vault}\"\nstaged = \"{vault}\"\n");
+    sandbox.settings(&settings);
+    for (line, completions) in [
+        ("postkey --vault sta", &["staged", "staging"][..]),
+        ("postkey list --vault stagi", &["staging"]),
+        ("postkey --vault staging show prod-m", &["prod-mail"]),
+    ] {
+        assert_eq!(fish(&sandbox, line, &[]), completions, "{line}");
+    }
+    let variable = [("POSTKEY_VAULT", "staging")];
+    assert_eq!(
+        fish(&sandbox, "postkey show prod-m", &variable),
+        ["prod-mail"]
+    );
+}
+
+#[test]
 fn every_command_that_takes_a_name_completes_it() {
     let sandbox = Sandbox::with_three_keys();
     for words in [

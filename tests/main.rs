@@ -11,6 +11,7 @@ mod damage;
 mod decoys;
 mod destinations;
 mod edges;
+mod environments;
 mod explain;
 mod export;
 mod files;

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser};
 
 use crate::arguments::paths;
 use crate::command::Verb;
+use crate::context::vaults;
 use crate::settings::{Color, Overrides, Wait};
 use crate::ui::{self, Format};
 
@@ -39,9 +40,9 @@ pub(super) struct Cli {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// Vault file
+    /// Vault file, or a vault's name in the settings
     ///
-    /// By default, `vault` in the settings, or vault.db in the user's data folder
+    /// What has a `/` in it, or ends in .db, is a file. By default, `vault` in the settings, or vault.db in the user's data folder
     /// (~/.local/share/postkey).
     #[arg(
         long,
@@ -50,7 +51,7 @@ pub(super) struct Globals {
         hide_env_values = true,
         value_name = "PATH"
     )]
-    #[arg(value_parser = paths())]
+    #[arg(value_parser = paths(), add = vaults())]
     vault: Option<PathBuf>,
     /// Settings file
     ///

@@ -14,7 +14,7 @@ use crate::delivery::options::DeliveredKey;
 use crate::delivery::{Failure, NewKey, NewSecret, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, Key};
+use crate::key::{Access, Key, Kind};
 use crate::vault::{self, Action, Author, Change, Vault};
 pub use flags::Generate;
 
@@ -35,10 +35,14 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     let expires = args.expiry(&context.settings);
     expires.resolve(Context::clock())?;
     context.note_minutes([expires.minutes()]);
-    let access = args.access(kind, context)?;
+    args.access(kind, context)?;
     if args.if_absent && existing::is_there(&name, &args, kind, context)? {
         return Ok(ExitStatus::Done);
     }
+    if kind == Kind::Smtp && args.username.is_none() {
+        args.username = args.default_username(&name, context)?;
+    }
+    let access = args.access(kind, context)?;
     args.delivery.expect(context)?;
     let subject = DeliveredKey {
         name: &name,

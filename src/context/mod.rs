@@ -22,6 +22,7 @@ pub mod selection;
 mod suggestion;
 pub mod usage_reader;
 
+pub use completion::vaults;
 pub use random::random;
 pub use run::{Context, is_ahead};
 pub use suggestion::{did_you_mean, nearest, nearest_in_log};

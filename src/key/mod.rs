@@ -63,6 +63,6 @@ pub use seal::{AssociatedData, Seal, SealError, Sealer};
 pub use secret::{Malformed, Secret, Tail};
 pub use sender::Senders;
 pub use status::{EffectiveStatus, Status};
-pub use username::Username;
+pub use username::{Username, UsernameTemplate};
 pub use variable::{KeyVariables, Variable};
 pub use verifier::{Digest, Verifier};

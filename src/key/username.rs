@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use compact_str::{CompactString, format_compact};
 
-use super::Invalid;
+use super::{Invalid, KeyName};
 
 /// The maximum length of an email address (RFC 5321, section 4.5.3.1.3, less its brackets).
 const MAX_ADDRESS: usize = 254;
@@ -57,6 +57,58 @@ impl FromStr for Username {
         Err(Invalid::new("a username", text, rule).with_hint(
             "write `rails_prod` or `ops@example.com`, or leave it out to have one generated",
         ))
+    }
+}
+
+/// What the usernames of new keys are, where none is given: `{name}_prod`, or an address.
+///
+/// `{name}` stands for the key's name; in a username that is no address, `_` takes the place of
+/// characters that it cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsernameTemplate(Box<str>);
+
+/// What a template has in the place of a key's name.
+const NAME: &str = "{name}";
+
+impl UsernameTemplate {
+    /// The username of a key.
+    ///
+    /// # Errors
+    /// If it is too short or too long, or no address.
+    pub fn username(&self, name: &KeyName) -> Result<Username, Invalid> {
+        let name = match self.0.contains('@') {
+            true => name.to_string(),
+            false => name.as_str().replace(['.', '-'], "_"),
+        };
+        self.0.replace(NAME, &name).parse()
+    }
+}
+
+impl fmt::Display for UsernameTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for UsernameTemplate {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let example = "write `{name}_prod`, or an address such as `ops@example.com`";
+        let what = "a template for usernames";
+        let example_name = text.replace(NAME, "name");
+        match example_name.parse::<Username>() {
+            Ok(username) if !username.is_shared() && !text.contains(NAME) => {
+                let rule = "it would be the username of every key";
+                Err(Invalid::new(what, text, rule).with_hint(example))
+            }
+            Ok(_) => Ok(Self(text.into())),
+            Err(_) => {
+                let rule = "with a key's name in the place of `{name}`, it must be a username or an \
+                            email address";
+                Err(Invalid::new(what, text, rule).with_hint(example))
+            }
+        }
     }
 }
 
@@ -113,6 +165,43 @@ mod tests {
             "ünter",
         ] {
             assert!(text.parse::<Username>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_template_makes_usernames_of_names() {
+        for (template, name, username) in [
+            ("{name}_prod", "shop", Some("shop_prod")),
+            ("{name}_prod", "shop-mail.v2", Some("shop_mail_v2_prod")),
+            ("{name}", "shop", Some("shop")),
+            ("{name}", "ci", None),
+            ("{name}_prod", &"x".repeat(64), None),
+            (
+                "{name}@example.com",
+                "shop-mail",
+                Some("shop-mail@example.com"),
+            ),
+            ("ops@example.com", "shop", Some("ops@example.com")),
+            (
+                "ops@{name}.example.com",
+                "shop",
+                Some("ops@shop.example.com"),
+            ),
+        ] {
+            let template = template.parse::<UsernameTemplate>().expect(template);
+            let made = template.username(&name.parse().expect(name)).ok();
+            assert_eq!(made.as_ref().map(Username::as_str), username, "{template}");
+        }
+        for text in [
+            "",
+            "shop_prod",
+            "{names}_x",
+            "{name}-x",
+            "a b",
+            "{name",
+            "@{name}",
+        ] {
+            assert!(text.parse::<UsernameTemplate>().is_err(), "{text}");
         }
     }
 

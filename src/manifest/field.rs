@@ -45,6 +45,10 @@ impl ManifestErrors {
         }
     }
 
+    pub(super) fn are_none(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(super) fn are_enough(&self) -> bool {
         self.all.len() >= MAX_MISTAKES
     }

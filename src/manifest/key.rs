@@ -25,7 +25,7 @@ pub struct ManifestKey {
     pub name: KeyName,
     /// Its kind.
     pub kind: Kind,
-    /// SMTP: its username; generated if `None`.
+    /// SMTP: its username; by the settings, or generated, if `None`.
     pub username: Option<Username>,
     /// Its description; `Some(None)` for none.
     pub description: Option<Option<Description>>,
@@ -70,7 +70,11 @@ impl ManifestKey {
     ) -> Result<Key, Invalid> {
         let access = match self.kind {
             Kind::Smtp => Access::Smtp {
-                username: self.username.clone().unwrap_or(generated),
+                username: match (&self.username, &settings.username) {
+                    (Some(username), _) => username.clone(),
+                    (None, Some(template)) => template.username(&self.name)?,
+                    (None, None) => generated,
+                },
                 senders: self.senders.clone().unwrap_or_default(),
                 limit: self.limit.unwrap_or(Limit::None),
             },

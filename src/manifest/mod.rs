@@ -7,6 +7,7 @@ mod key;
 mod plan;
 mod read;
 mod save;
+mod variables;
 
 pub use error::ManifestError;
 pub use key::{Manifest, ManifestKey};

@@ -11,6 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use super::save::SaveField;
+use super::variables::{Lookup, expand_table};
 use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::files::real;
@@ -37,7 +38,8 @@ const FIELDS: [&str; 15] = [
     "save",
 ];
 
-/// Reads a manifest. Paths are relative to `folder`; `own` is its own path, if it has one.
+/// Reads a manifest, and the environment variables in it. Paths are relative to `folder`; `own` is
+/// its own path, if it has one.
 ///
 /// # Errors
 /// Its mistakes, in the order of their lines.
@@ -45,10 +47,11 @@ pub fn read(
     text: &str,
     folder: &Path,
     own: Option<&Path>,
+    lookup: Lookup<'_>,
     settings: &Settings,
 ) -> Result<Manifest, Vec<ManifestError>> {
     let mut mistakes = ManifestErrors::of(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (mut document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
@@ -58,7 +61,11 @@ pub fn read(
         }
         return mistakes.or(Manifest { keys: Vec::new() });
     }
+    expand_table(document.get_mut(), lookup, &mut mistakes);
     let mut keys = Vec::new();
+    if !mistakes.are_none() {
+        return mistakes.or(Manifest { keys });
+    }
     for (table, line) in tables(document.get_ref(), &mut mistakes) {
         if mistakes.are_enough() {
             break;

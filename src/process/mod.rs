@@ -80,6 +80,11 @@ pub fn is_output_closed() -> bool {
     memory::was_output_closed()
 }
 
+/// An environment variable of the caller's.
+pub fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}
+
 /// Makes sure that the system provides random bytes before anything else: without them even a hash
 /// table panics.
 pub fn expect_random_bytes() -> Result<(), impl Display> {

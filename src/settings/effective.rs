@@ -38,6 +38,9 @@ impl Settings {
     /// Every setting, in the order of the settings file.
     pub fn effective(&self) -> Vec<EffectiveSetting> {
         let mut all = self.single();
+        for (name, path) in self.vaults.iter() {
+            all.push((format!("vaults.{name}"), path.display().to_string()));
+        }
         for (name, limit) in self.plans.limits() {
             all.push((format!("plans.{name}"), limit.to_string()));
         }
@@ -88,6 +91,12 @@ impl Settings {
             ("defaults.expires", self.expires.to_string()),
             ("defaults.permission", self.permission.to_string()),
             ("defaults.plan", self.limit.to_string()),
+            (
+                "defaults.username",
+                self.username
+                    .as_ref()
+                    .map_or("generated".to_owned(), ToString::to_string),
+            ),
             ("policy.rotate_every", self.policy.rotate_every.to_string()),
             ("policy.unused", self.policy.unused.to_string()),
             ("policy.expiring", self.policy.expiring.to_string()),

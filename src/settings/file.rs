@@ -13,11 +13,14 @@ use super::origins::Origin;
 use super::path::whole_path;
 use super::preset::Preset;
 use super::text::Text;
+use super::vaults::{VaultName, VaultPath};
 use super::{Color, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
-use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
+use crate::key::{
+    Brand, Expiry, Limit, Permission, Rule, Term, UsernameTemplate, escape_controls, quoted,
+};
 
 /// The maximum size of a settings file, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -28,6 +31,7 @@ const MAX_SIZE: u64 = 1 << 20;
 pub(super) struct File {
     #[serde(deserialize_with = "absolute")]
     pub(super) vault: Option<PathBuf>,
+    pub(super) vaults: BTreeMap<Text<VaultName>, VaultPath>,
     #[serde(deserialize_with = "text")]
     pub(super) wait: Option<Wait>,
     #[serde(deserialize_with = "text")]
@@ -51,6 +55,8 @@ pub(super) struct Defaults {
     pub(super) plan: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) permission: Option<Permission>,
+    #[serde(deserialize_with = "text")]
+    pub(super) username: Option<UsernameTemplate>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -204,6 +210,17 @@ mod tests {
         for (text, line, part) in [
             ("\nbrand = \"ACME\"", 2, "2 to 12 lowercase"),
             ("[plans]\n\nteam = \"many\"", 3, "`many` is not a limit"),
+            ("[vaults]\nx = \"v.db\"", 2, "must be an absolute path"),
+            (
+                "[vaults]\n\"x.db\" = \"/v.db\"",
+                2,
+                "`x.db` is not a vault's name",
+            ),
+            (
+                "[defaults]\nusername = \"shop_prod\"",
+                2,
+                "it would be the username of every key",
+            ),
             ("[output]\nshown = 9", 2, "`9` must be 2, 3 or 4"),
             ("[output]\ncolor = \"blue\"", 2, "unknown value `blue`"),
             (

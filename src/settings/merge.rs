@@ -7,7 +7,7 @@ use super::source::{SetBy, SettingSource};
 use super::text::Text;
 use super::{
     Credentials, Origins, Overrides, Permissions, Plans, Policy, Presets, Settings, VaultSource,
-    export,
+    Vaults, export,
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
 
@@ -63,12 +63,14 @@ pub(super) fn merged(
         file: None,
         vault,
         vault_source,
+        vaults: Vaults::default(),
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,
         utc: overrides.utc || file.output.utc.unwrap_or_default(),
         color: overrides.color.or(file.output.color).unwrap_or_default(),
         shown: file.output.shown.unwrap_or(4),
         brand: file.brand.unwrap_or_default(),
         expires: file.defaults.expires.unwrap_or(Expiry::Never),
+        username: file.defaults.username,
         permission: permissions.expect(permission)?,
         limit: limit.unwrap_or(Limit::None),
         plans,

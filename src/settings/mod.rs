@@ -22,10 +22,12 @@ mod source;
 mod text;
 mod timeout;
 mod values;
+mod vaults;
 mod wait;
 mod words;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::PathBuf;
 
 use directories::ProjectDirs;
@@ -53,6 +55,7 @@ use salvage::{SalvagedSettings, salvage};
 pub use source::{SettingSource, VaultSource};
 pub use timeout::Timeout;
 pub use values::Settings;
+pub use vaults::{Vaults, is_vault_name};
 pub use wait::Wait;
 pub use words::{hint, nearest};
 
@@ -139,7 +142,11 @@ impl SettingsSource {
     }
 
     fn settings(&self, overrides: Overrides, file: File) -> Result<Settings, Error> {
-        let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
+        let mut file = file;
+        let vaults = Vaults::new(mem::take(&mut file.vaults));
+        let given = overrides.vault.clone();
+        let given = given.map(|given| vaults.path(given)).transpose()?;
+        let named_vault = given.or_else(|| file.vault.clone());
         let vault_source = match (&overrides.vault, &file.vault) {
             (Some(_), _) if overrides.from_environment.contains(&"vault") => {
                 VaultSource::Environment
@@ -159,6 +166,7 @@ impl SettingsSource {
         settings.file_path = file_path.cloned();
         settings.file = file_path.filter(|path| path.is_file()).cloned();
         settings.exported_vault = exported_vault;
+        settings.vaults = vaults;
         settings.set_by.file = self.text.clone();
         Ok(settings)
     }

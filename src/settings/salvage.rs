@@ -15,8 +15,9 @@ use super::nearest;
 use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 41] = [
+const ALL: [&str; 43] = [
     "vault",
+    "vaults",
     "wait",
     "brand",
     "defaults",
@@ -31,6 +32,7 @@ const ALL: [&str; 41] = [
     "expires",
     "plan",
     "permission",
+    "username",
     "rotate_every",
     "unused",
     "expiring",
@@ -105,14 +107,16 @@ pub(super) fn salvage(text: &str) -> SalvagedSettings {
 }
 
 /// How many mentions of a setting are accounted for: the setting itself, if valid and at the top
-/// level, and plans and permissions with that name.
+/// level, and plans, permissions and vaults with that name.
 fn count_settings(file: &File, setting: &str) -> usize {
     let is_it = |name: &str| nearest(name, &ALL) == Some(setting);
     let plans = file.plans.keys().filter(|name| is_it(name));
     let permissions = file.permissions.keys();
     let permissions = permissions.filter(|Text(name)| is_it(name.as_str()));
     let destinations = file.destinations.keys().filter(|name| is_it(name));
-    let names = plans.count() + permissions.count() + destinations.count();
+    let vaults = file.vaults.keys();
+    let vaults = vaults.filter(|Text(name)| is_it(name.as_str()));
+    let names = plans.count() + permissions.count() + destinations.count() + vaults.count();
     usize::from(file.vault.is_some()) + names
 }
 
@@ -120,6 +124,7 @@ fn count_settings(file: &File, setting: &str) -> usize {
 fn take(file: &mut File, name: &str, one: File) {
     match name {
         "vault" => file.vault = one.vault,
+        "vaults" => file.vaults = one.vaults,
         "wait" => file.wait = one.wait,
         "brand" => file.brand = one.brand,
         "defaults" => file.defaults = one.defaults,
@@ -232,10 +237,24 @@ mod tests {
                 false,
                 false,
             ),
+            (
+                format!("colr = 1\n{vault}[vaults]\nvault = \"/srv/w.db\"\nprod = \"/srv/p.db\"\n"),
+                true,
+                0,
+                false,
+                false,
+            ),
+            (
+                "colr = 1\n[vaults]\nprod = \"p.db\"\n".to_owned(),
+                false,
+                0,
+                false,
+                false,
+            ),
             // No other setting may be mistaken for it.
             (
                 format!(
-                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\nusername = \"{{name}}_x\"\n[vaults]\nprod = \"/p.db\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
                 ),
                 true,
                 1,

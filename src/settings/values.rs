@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::source::{SetBy, VaultSource};
 use super::{
     Color, Credentials, ExportTarget, Listen, Origins, Permissions, Plans, Policy, Presets,
-    Retention,
+    Retention, Vaults,
 };
-use crate::key::{Brand, Expiry, Limit, Permission};
+use crate::key::{Brand, Expiry, Limit, Permission, UsernameTemplate};
 
 /// All settings, merged.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub vault: PathBuf,
     /// The source of that.
     pub vault_source: VaultSource,
+    /// Vaults that can be named.
+    pub vaults: Vaults,
     /// How long to wait for a locked vault.
     pub wait: Duration,
     /// Whether times are shown in UTC instead of local time.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub brand: Brand,
     /// The default expiry of new keys.
     pub expires: Expiry,
+    /// The username of new SMTP keys that are given none; generated if `None`.
+    pub username: Option<UsernameTemplate>,
     /// The default permission of new API keys.
     pub permission: Permission,
     /// The default limit of new API keys.

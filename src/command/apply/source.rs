@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole, ProtectionReason, folder_of};
 use crate::manifest::{self, Manifest, ManifestError};
+use crate::process;
 
 /// The maximum size of a manifest, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -86,8 +87,14 @@ impl ManifestSource {
     /// The keys in it.
     pub(super) fn manifest(&self, context: &Context) -> Result<Manifest, Error> {
         let own = self.file.as_deref();
-        manifest::read(&self.text, &self.folder, own, &context.settings)
-            .map_err(|mistakes| self.refused(mistakes, context))
+        manifest::read(
+            &self.text,
+            &self.folder,
+            own,
+            &process::variable,
+            &context.settings,
+        )
+        .map_err(|mistakes| self.refused(mistakes, context))
     }
 
     /// Reports all mistakes but the last, which is returned.

@@ -258,7 +258,7 @@ impl<'a> CommonOptions<'a> {
             secret,
             is_staged,
         } = named;
-        let access = self.free_access(vault, usernames)?;
+        let access = self.free_access(&name, vault, usernames)?;
         let key = self
             .args
             .key(name, access, secret.tail(), now, self.expires)?;
@@ -303,12 +303,26 @@ impl<'a> CommonOptions<'a> {
 
     /// What a key may do. Usernames are generated until one is free: among 77,000, a collision is
     /// as likely as not.
-    fn free_access(&self, vault: &Vault, usernames: &mut HashSet<String>) -> Result<Access, Error> {
+    fn free_access(
+        &self,
+        name: &KeyName,
+        vault: &Vault,
+        usernames: &mut HashSet<String>,
+    ) -> Result<Access, Error> {
+        let by_settings = match self.args.username {
+            None if self.kind == Kind::Smtp => self.args.default_username(name, self.context)?,
+            _ => None,
+        };
         loop {
-            let access = self.args.access(self.kind, self.context)?;
-            let Access::Smtp { username, .. } = &access else {
+            let mut access = self.args.access(self.kind, self.context)?;
+            let Access::Smtp { username, .. } = &mut access else {
                 return Ok(access);
             };
+            // A taken one is reported when the key is added.
+            if let Some(by_settings) = by_settings {
+                *username = by_settings;
+                return Ok(access);
+            }
             let is_free = || Ok::<_, Error>(vault.of_username(username.as_str())?.is_none());
             if username.is_shared() || usernames.insert(username.as_str().to_owned()) && is_free()?
             {
@@ -332,6 +346,9 @@ impl<'a> CommonOptions<'a> {
         };
         let access = match self.args.access(self.kind, self.context)? {
             Access::Smtp { username, .. } if username.is_shared() => format!("username {username}"),
+            Access::Smtp { .. } if let Some(template) = &self.context.settings.username => {
+                format!("usernames {template}")
+            }
             Access::Smtp { .. } => "generated usernames (`postkey list` shows them)".to_owned(),
             Access::Api { .. } if self.args.is_decoy => "opens nothing".to_owned(),
             Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
