@@ -14,6 +14,7 @@ mod time_zone;
 mod umask;
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
