@@ -102,6 +102,7 @@ impl Settings {
         };
         let without = |file: &File| File {
             vault: file.vault.clone(),
+            vaults: file.vaults.clone(),
             ..File::default()
         };
         let bare = without(&file);

@@ -28,7 +28,7 @@ pub struct Vaults(BTreeMap<VaultName, PathBuf>);
 pub(super) struct VaultName(String);
 
 /// The path of a named vault.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct VaultPath(PathBuf);
 
 impl<'de> Deserialize<'de> for VaultPath {

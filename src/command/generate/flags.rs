@@ -181,11 +181,11 @@ impl Generate {
     ) -> Result<Option<Username>, Error> {
         let template = context.settings.username.as_ref();
         let username = template.map(|template| template.username(name));
-        Ok(username.transpose().map_err(|invalid| {
+        username.transpose().map_err(|invalid| {
             Error::from(invalid)
                 .about(format_args!("`username` in the settings, for `{name}`"))
                 .with_hint("give it a --username")
-        })?)
+        })
     }
 
     pub(super) fn status(&self) -> Status {
