@@ -1,5 +1,6 @@
 //! `postkey generate`: creates a key, or many.
 
+mod bulk_error;
 mod decoy;
 mod destination;
 mod existing;

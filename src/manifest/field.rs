@@ -45,6 +45,11 @@ impl ManifestErrors {
         }
     }
 
+    /// The same at an offset.
+    pub(super) fn note_at(&mut self, at: usize, error: Error) {
+        self.note(self.line(at), error);
+    }
+
     pub(super) fn are_none(&self) -> bool {
         self.all.is_empty()
     }

@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use super::save::SaveField;
-use super::variables::{Lookup, expand_table};
+use super::variables::{Lookup, expand};
 use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::files::real;
@@ -61,7 +61,7 @@ pub fn read(
         }
         return mistakes.or(Manifest { keys: Vec::new() });
     }
-    expand_table(document.get_mut(), lookup, &mut mistakes);
+    expand(document.get_mut(), lookup, &mut mistakes);
     let mut keys = Vec::new();
     if !mistakes.are_none() {
         return mistakes.or(Manifest { keys });

@@ -1,6 +1,7 @@
 //! Environment variables in a manifest's texts: `${ENV}`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ffi::OsString;
 
 use toml::Spanned;
@@ -19,39 +20,43 @@ const FORM: &str = "write `${NAME}`, or `$${` for the text `${`";
 /// Reads an environment variable.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Expands the variables in all texts of a table, except for commands; records mistakes.
-pub(super) fn expand_table(
-    table: &mut DeTable<'_>,
-    lookup: Lookup<'_>,
-    mistakes: &mut ManifestErrors,
-) {
+/// Records a mistake in a field, by its offset.
+type Note<'a> = &'a mut dyn FnMut(usize, &str, Error);
+
+/// Expands the variables in all texts of a manifest, except for commands; records each mistake
+/// once.
+pub(super) fn expand(table: &mut DeTable<'_>, lookup: Lookup<'_>, mistakes: &mut ManifestErrors) {
+    let mut reported = HashSet::new();
+    expand_table(table, lookup, &mut |line, field, error| {
+        if reported.insert(error.to_string()) {
+            mistakes.note_at(line, error.about(field));
+        }
+    });
+}
+
+fn expand_table(table: &mut DeTable<'_>, lookup: Lookup<'_>, note: Note<'_>) {
     for (field, value) in table.iter_mut() {
         let name = field.get_ref();
         if name != NEVER_EXPANDED {
-            expand_value(value, name, lookup, mistakes);
+            expand_value(value, name, lookup, note);
         }
     }
 }
 
-fn expand_value(
-    value: &mut Spanned<DeValue<'_>>,
-    field: &str,
-    lookup: Lookup<'_>,
-    mistakes: &mut ManifestErrors,
-) {
-    let line = mistakes.line(value.span().start);
+fn expand_value(value: &mut Spanned<DeValue<'_>>, field: &str, lookup: Lookup<'_>, note: Note<'_>) {
+    let at = value.span().start;
     match value.get_mut() {
         DeValue::String(text) => match expanded(text, lookup) {
             Ok(Cow::Borrowed(_)) => {}
             Ok(Cow::Owned(expanded)) => *text = expanded.into(),
-            Err(error) => mistakes.note(line, error.about(field)),
+            Err(error) => note(at, field, error),
         },
         DeValue::Array(values) => {
             for value in values.iter_mut() {
-                expand_value(value, field, lookup, mistakes);
+                expand_value(value, field, lookup, note);
             }
         }
-        DeValue::Table(table) => expand_table(table, lookup, mistakes),
+        DeValue::Table(table) => expand_table(table, lookup, note),
         _ => {}
     }
 }

@@ -60,7 +60,7 @@ fn a_dry_run_ends_like_the_change_and_changes_nothing() {
         ("rotate web --save r.key", "`web` would get a new secret"),
         ("rotate other --save r.key", "is already being rotated"),
         (
-            "rotate --format jsonl --label team=shop",
+            "rotate --format env --label team=shop",
             "`web` would get a new secret",
         ),
         ("rotate --finish other", "the old secret of `other`"),

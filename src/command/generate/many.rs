@@ -8,6 +8,7 @@ use std::iter;
 
 use jiff::Timestamp;
 
+use super::bulk_error::{combine_errors, explained, name_taken};
 use super::destination::{BulkDestination, DestinationState, NEVER_REPLACED};
 use super::existing::ExistingKeys;
 use super::flags::Generate;
@@ -375,47 +376,5 @@ impl<'a> CommonOptions<'a> {
             BulkDestination::Lines => next.to_owned(),
         });
         Ok(())
-    }
-}
-
-/// Why a key was not created; others may have been.
-fn explained(failure: Failure, name: &KeyName, destination: &BulkDestination) -> Error {
-    match failure {
-        Failure::Delivery(error) if matches!(destination, BulkDestination::Lines) => error.with_hint(
-            "read standard output to its end; the same command with --if-absent creates the rest",
-        ),
-        Failure::Staging(error) => name_taken(error),
-        Failure::Activation(error) => error.about(format_args!("`{name}`")),
-        failure => failure.into(),
-    }
-}
-
-/// Returns the first of several errors, with the number of others.
-fn combine_errors(errors: Vec<Error>) -> Result<(), Error> {
-    let more = errors.len().saturating_sub(1);
-    let Some(first) = errors.into_iter().next() else {
-        return Ok(());
-    };
-    if more == 0 {
-        return Err(first);
-    }
-    let keys = counted(more as i128, "more key", "more keys");
-    let error = Error::new(
-        first.exit_status(),
-        format!("{first} (the same for {keys})"),
-    );
-    Err(match first.hint() {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    })
-}
-
-/// Adds a hint where a name is taken.
-fn name_taken(error: vault::Error) -> Error {
-    let is_name = matches!(error, vault::Error::NameTaken(_));
-    let error = Error::from(error);
-    match is_name {
-        true => error.with_hint("remove it, or keep that key with --if-absent"),
-        false => error,
     }
 }
