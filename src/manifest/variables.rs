@@ -26,12 +26,18 @@ type Note<'a> = &'a mut dyn FnMut(usize, &str, Error);
 /// Expands the variables in all texts of a manifest, except for commands; records each mistake
 /// once.
 pub(super) fn expand(table: &mut DeTable<'_>, lookup: Lookup<'_>, mistakes: &mut ManifestErrors) {
-    let mut reported = HashSet::new();
-    expand_table(table, lookup, &mut |line, field, error| {
-        if reported.insert(error.to_string()) {
-            mistakes.note_at(line, error.about(field));
-        }
+    let mut found = Vec::new();
+    expand_table(table, lookup, &mut |at, field, error| {
+        found.push((at, field.to_owned(), error));
     });
+    // A table is not in the order of its lines.
+    found.sort_by_key(|(at, ..)| *at);
+    let mut reported = HashSet::new();
+    for (at, field, error) in found {
+        if reported.insert(error.to_string()) {
+            mistakes.note_at(at, error.about(field));
+        }
+    }
 }
 
 fn expand_table(table: &mut DeTable<'_>, lookup: Lookup<'_>, note: Note<'_>) {
