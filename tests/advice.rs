@@ -644,6 +644,7 @@ const COVERED: &[(&str, &str)] = &[
     ("help settings", "reads"),
     ("apply", "names what is at work"),
     ("backup", "names what wrote the file"),
+    ("connect curl {name}{flag}", "prints"),
     ("connect dovecot", "prints"),
     ("connect {server} --file {part}", "prints"),
     ("delete {name}", "a temporary key whose program has ended"),

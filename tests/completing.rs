@@ -176,6 +176,7 @@ fn every_command_that_takes_a_name_completes_it() {
         "set",
         "check",
         "log",
+        "connect curl",
     ] {
         let line = format!("postkey {words} pro");
         let found = fish(&sandbox, &line, &[]);

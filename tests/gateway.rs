@@ -10,6 +10,7 @@ mod kind;
 mod lost;
 mod odd;
 mod printed;
+mod programs;
 mod sdks;
 mod secrecy;
 mod setup;

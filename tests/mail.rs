@@ -12,6 +12,7 @@ pub mod networks;
 mod places;
 mod policy;
 mod printed;
+mod programs;
 pub mod reports;
 mod rotation;
 mod saslauthd;

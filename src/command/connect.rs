@@ -1,8 +1,10 @@
-//! `postkey connect`: prints the configuration that makes a server use this vault.
+//! `postkey connect`: prints the configuration that makes a server use this vault, and the code with
+//! which a program uses a key.
 //!
-//! Adding a server takes its name, a line for each of its files, and these files under `connect/`:
-//! real configuration with `{placeholder}`s.
+//! Adding a server or a program takes its name, a line for each of its files, and these files under
+//! `connect/`: real configuration or code with `{placeholder}`s.
 
+mod client;
 mod credentials;
 mod dovecot;
 mod facts;
@@ -16,17 +18,18 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::arguments;
-use crate::context::Context;
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::Kind;
-use crate::vault::Vault;
+use crate::key::{KeyName, Kind, Variable};
+use crate::vault::{Record, Vault};
+use client::{ClientFacts, EXAMPLE_HOST, EXAMPLE_URL};
 use facts::{PlaceholderValue, TemplateFacts, fill};
 use gateway::Backend;
 use server::Server;
 use template::{ConfigPart, chosen};
 
-/// Print the configuration that lets a server use this vault
+/// Print the configuration that lets a server use this vault, or a program use a key
 ///
 /// A mail server's configuration names the vault by its absolute path; a gateway's names the
 /// address of `postkey serve` from the settings. Comments say where each part goes and why. The
@@ -40,6 +43,12 @@ use template::{ConfigPart, chosen};
 ///
 /// PAM, and Exim with --without-dovecot, ask `serve` about each login and need no access to the
 /// vault. `serve` answers them on a unix socket only: set `listen` in the settings to one.
+///
+/// For programs (curl, node, python, php, ruby, go, msmtp, rails, django, laravel, nodemailer,
+/// wordpress, systemd) it prints the few lines with which they use the key NAME, or any key: they
+/// read the secret from the environment and never contain it. They name the API and the mail server
+/// in the settings (`url` under [api], `host` and `port` under [smtp]). For an API key they call the
+/// API, for an SMTP key they send a mail.
 ///
 /// gitleaks and pre-commit find secrets with the brand from the settings before they are published.
 ///
@@ -55,11 +64,19 @@ Examples:
   postkey connect dovecot --dovecot 2.4
   postkey connect exim --without-dovecot >/etc/exim4/conf.d/auth/99_postkey
   postkey connect pam --file service >/etc/pam.d/smtp
+  postkey connect curl ci
+  postkey connect rails shop-mail >>config/environments/production.rb
   postkey connect gitleaks >.gitleaks.toml")]
 pub struct Connect {
-    /// The server or scanner
+    /// The server, the program or the scanner
     #[arg(value_enum)]
     server: Server,
+    /// Programs: the key that they use
+    #[arg(add = selection::completer())]
+    name: Option<KeyName>,
+    /// Programs: the secret's variable; by default named after the key
+    #[arg(long, value_name = "VAR")]
+    env_name: Option<Variable>,
     /// Print only this one of the server's files
     #[arg(long, value_enum)]
     file: Option<ConfigPart>,
@@ -130,6 +147,8 @@ const PLACEHOLDERS: [(&str, PlaceholderValue); 23] = [
 
 pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_flags_of_server()?;
+    let record = args.record(context)?;
+    let client = args.client(record.as_ref(), context);
     let vault = match args.needs_vault() {
         true => readable_vault(context)?,
         false => context.settings.vault.clone(),
@@ -155,6 +174,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
         credentials: &context.settings.credentials,
         backend: &args.backend.unwrap_or_default(),
         brand: &context.settings.brand,
+        client: &client,
         export: args.export.as_deref(),
         dovecot,
         without_dovecot: args.without_dovecot,
@@ -162,6 +182,9 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
     };
     let text = configuration(args.server, args.file, facts)?;
     context.ui.print(&text)?;
+    if args.server.is_client() && args.server != Server::Systemd {
+        note_examples(&client, context);
+    }
     Ok(ExitStatus::Done)
 }
 
@@ -169,6 +192,44 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
 type IsFor = fn(Server) -> bool;
 
 impl Connect {
+    /// The key that a program uses.
+    fn record(&self, context: &Context) -> Result<Option<Record>, Error> {
+        let Some(name) = &self.name else {
+            return Ok(None);
+        };
+        let record = context.open()?.find(name)?;
+        if record.key.kind() == Kind::Api && self.server.is_mailer() {
+            let server = arguments::word(self.server);
+            let message = format!("{server} sends mail, and `{name}` is an API key");
+            let others = Server::value_variants().iter().copied();
+            let others = others.filter(|one| one.is_client() && !one.is_mailer());
+            let others: Vec<String> = others.map(arguments::word).collect();
+            let others = others.join(", ");
+            return Err(Error::usage(message)
+                .with_hint(format!("name an SMTP key; {others} use an API key, too")));
+        }
+        Ok(Some(record))
+    }
+
+    /// What a program uses.
+    fn client<'a>(&self, record: Option<&'a Record>, context: &'a Context) -> ClientFacts<'a> {
+        let key = record.map(|record| &record.key);
+        let default = match self.server.is_mailer() {
+            true => Kind::Smtp,
+            false => Kind::Api,
+        };
+        let kind = key.map_or(default, |key| key.kind());
+        let settings = &context.settings;
+        let variable = self.env_name.clone();
+        ClientFacts::new(
+            key,
+            kind,
+            variable,
+            &settings.smtp,
+            settings.api_url.as_ref(),
+        )
+    }
+
     /// Whether the configuration names the vault itself.
     fn needs_vault(&self) -> bool {
         self.server.reads_vault() && self.export.is_none() && !self.without_dovecot
@@ -176,7 +237,9 @@ impl Connect {
 
     /// Makes sure that each flag applies to the server.
     fn expect_flags_of_server(&self) -> Result<(), Error> {
-        let flags: [(&str, bool, IsFor); 4] = [
+        let flags: [(&str, bool, IsFor); 6] = [
+            ("a key's name", self.name.is_some(), Server::is_client),
+            ("--env-name", self.env_name.is_some(), Server::is_client),
             ("--backend", self.backend.is_some(), Server::is_gateway),
             ("--export", self.export.is_some(), Server::is_dovecot),
             ("--dovecot", self.dovecot.is_some(), Server::is_dovecot),
@@ -196,6 +259,24 @@ impl Connect {
             }
         }
         Ok(())
+    }
+}
+
+/// Notes which values are examples, since the settings do not name them.
+fn note_examples(client: &ClientFacts, context: &Context) {
+    let settings = &context.settings;
+    let is_set = match client.kind() {
+        Kind::Api => settings.api_url.is_some(),
+        Kind::Smtp => settings.smtp.host.is_some(),
+    };
+    let (example, setting) = match client.kind() {
+        Kind::Api => (EXAMPLE_URL, "`url` under [api]"),
+        Kind::Smtp => (EXAMPLE_HOST, "`host` under [smtp]"),
+    };
+    if !is_set {
+        context.ui.note(format!(
+            "{example} is an example: set {setting} in the settings"
+        ));
     }
 }
 
@@ -224,7 +305,12 @@ fn configuration(
 }
 
 fn placeholders() -> Vec<(&'static str, PlaceholderValue)> {
-    [&dovecot::PLACEHOLDERS[..], &PLACEHOLDERS].concat()
+    [
+        &dovecot::PLACEHOLDERS[..],
+        &client::PLACEHOLDERS,
+        &PLACEHOLDERS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]
@@ -234,7 +320,7 @@ mod tests {
     use super::template::TEMPLATES;
     use super::*;
     use crate::key::Brand;
-    use crate::settings::{Credentials, Listen};
+    use crate::settings::{Credentials, Listen, SmtpServer};
 
     #[test]
     fn every_template_is_filled_and_keeps_its_own_braces() {
@@ -243,7 +329,12 @@ mod tests {
         let unix: Listen = unix.expect("a socket");
         let folder = tempfile::tempdir().expect("a folder");
         let vault = folder.path().join("vault.db");
+        let smtp = |port| SmtpServer { host: None, port };
+        let (smtp, smtps) = (smtp(587), smtp(465));
+        let clients =
+            [&smtp, &smtps].map(|smtp| ClientFacts::new(None, Kind::Smtp, None, smtp, None));
         let facts = TemplateFacts {
+            client: &clients[0],
             vault: &vault,
             served: Some(&vault),
             listen: &tcp,
@@ -259,7 +350,9 @@ mod tests {
         let exported = Some(Path::new("/etc/dovecot/postkey-users"));
         let variants = dovecot::Version::value_variants().iter();
         let variants = variants.flat_map(|&dovecot| {
-            [(None, false), (exported, true)].map(|(export, without_dovecot)| TemplateFacts {
+            let cases = [(None, false, &clients[0]), (exported, true, &clients[1])];
+            cases.map(|(export, without_dovecot, client)| TemplateFacts {
+                client,
                 export,
                 dovecot,
                 without_dovecot,

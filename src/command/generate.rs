@@ -152,7 +152,7 @@ fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     let parts = [
         target.describe("its secret", is_sealed),
         is_sealed.then(|| again.to_owned()),
-        Some(notes::next_step(key.kind(), key.is_decoy).to_owned()),
+        Some(notes::next_step(key, target.destination.variable())),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     context.ui.note(parts.join("; "));

@@ -167,6 +167,19 @@ impl Destination {
         }
     }
 
+    /// The variable that it sets to the secret, if any.
+    pub fn variable(&self) -> Option<&Variable> {
+        match self {
+            Self::Output {
+                format: Format::Env,
+                variables,
+            }
+            | Self::EnvFile { variables, .. }
+            | Self::Job { variables, .. } => Some(&variables.secret),
+            _ => None,
+        }
+    }
+
     /// Whether the username is saved, too.
     pub fn has_username(&self) -> bool {
         match self {

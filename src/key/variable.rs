@@ -174,6 +174,16 @@ impl KeyVariables {
         }
     }
 
+    /// The variables of a key whose name is not known: `API_KEY`, or `SMTP_USERNAME` and
+    /// `SMTP_PASSWORD`.
+    pub fn unnamed(kind: Kind) -> Self {
+        let variable = |name| Variable(CompactString::const_new(name));
+        match kind {
+            Kind::Api => Self::named(kind, variable("API_KEY"), None),
+            Kind::Smtp => Self::named(kind, variable("SMTP_PASSWORD"), None),
+        }
+    }
+
     /// The given variables. By default, an SMTP key's username has the secret's variable with
     /// `USERNAME` instead of `PASSWORD` at its end, or with `_USERNAME` appended.
     pub fn named(kind: Kind, secret: Variable, username: Option<Variable>) -> Self {

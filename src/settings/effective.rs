@@ -34,6 +34,11 @@ fn names_in(text: &str) -> BTreeSet<String> {
     names
 }
 
+/// The value of a setting without a default.
+fn or_none(value: Option<&impl ToString>) -> String {
+    value.map_or("none".to_owned(), ToString::to_string)
+}
+
 impl Settings {
     /// Every setting, in the order of the settings file.
     pub fn effective(&self) -> Vec<EffectiveSetting> {
@@ -111,15 +116,13 @@ impl Settings {
             ),
             ("usage.keep", format!("{}d", self.retention.days())),
             ("serve.listen", self.listen.to_string()),
-            (
-                "serve.policy",
-                self.listen_policy
-                    .as_ref()
-                    .map_or("none".to_owned(), ToString::to_string),
-            ),
+            ("serve.policy", or_none(self.listen_policy.as_ref())),
             ("serve.headers", headers.collect::<Vec<_>>().join(", ")),
             ("serve.bearer", self.credentials.bearer.to_string()),
             ("serve.cors_origins", self.cors_origins.to_string()),
+            ("smtp.host", or_none(self.smtp.host.as_ref())),
+            ("smtp.port", self.smtp.port.to_string()),
+            ("api.url", or_none(self.api_url.as_ref())),
             ("output.shown", self.shown.to_string()),
             ("output.utc", self.utc.to_string()),
             ("output.color", color),

@@ -14,7 +14,7 @@ use super::path::whole_path;
 use super::preset::Preset;
 use super::text::Text;
 use super::vaults::{VaultName, VaultPath};
-use super::{Color, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
+use super::{ApiUrl, Color, ExportTarget, HostName, KeyHeader, Listen, Retention, Wait, hint};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
@@ -42,6 +42,8 @@ pub(super) struct File {
     pub(super) policy: PolicyFile,
     pub(super) usage: UsageFile,
     pub(super) serve: ServeSection,
+    pub(super) smtp: SmtpSection,
+    pub(super) api: ApiSection,
     pub(super) export: Vec<ExportTarget>,
     pub(super) destinations: BTreeMap<String, Preset>,
     pub(super) output: OutputSection,
@@ -96,6 +98,22 @@ pub(super) struct ServeSection {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct SmtpSection {
+    #[serde(deserialize_with = "text")]
+    pub(super) host: Option<HostName>,
+    #[serde(deserialize_with = "port")]
+    pub(super) port: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ApiSection {
+    #[serde(deserialize_with = "text")]
+    pub(super) url: Option<ApiUrl>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct OutputSection {
     #[serde(deserialize_with = "shown")]
     pub(super) shown: Option<usize>,
@@ -111,6 +129,14 @@ fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
 
 fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
     whole_path(from).map(Some)
+}
+
+fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    let number = i64::deserialize(from)?;
+    match u16::try_from(number) {
+        Ok(port) if port > 0 => Ok(Some(port)),
+        _ => Err(de::Error::custom(format!("`{number}` is not a port"))),
+    }
 }
 
 fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {

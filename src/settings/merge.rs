@@ -6,8 +6,8 @@ use super::file::File;
 use super::source::{SetBy, SettingSource};
 use super::text::Text;
 use super::{
-    Credentials, Origins, Overrides, Permissions, Plans, Policy, Presets, Settings, VaultSource,
-    Vaults, export,
+    Credentials, Origins, Overrides, Permissions, Plans, Policy, Presets, Settings, SmtpServer,
+    VaultSource, Vaults, export,
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
 
@@ -87,6 +87,8 @@ pub(super) fn merged(
                 .map(|Text(origin)| origin)
                 .collect(),
         ),
+        smtp: SmtpServer::new(file.smtp.host, file.smtp.port),
+        api_url: file.api.url,
         presets,
         exports: export::expect_distinct_files(file.export)?,
         exported_vault: None,

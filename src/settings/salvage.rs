@@ -15,7 +15,7 @@ use super::nearest;
 use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 43] = [
+const ALL: [&str; 48] = [
     "vault",
     "vaults",
     "wait",
@@ -26,6 +26,8 @@ const ALL: [&str; 43] = [
     "policy",
     "usage",
     "serve",
+    "smtp",
+    "api",
     "export",
     "destinations",
     "output",
@@ -41,6 +43,9 @@ const ALL: [&str; 43] = [
     "require_limit",
     "keep",
     "listen",
+    "host",
+    "port",
+    "url",
     "format",
     "file",
     "shown",
@@ -133,6 +138,8 @@ fn take(file: &mut File, name: &str, one: File) {
         "policy" => file.policy = one.policy,
         "usage" => file.usage = one.usage,
         "serve" => file.serve = one.serve,
+        "smtp" => file.smtp = one.smtp,
+        "api" => file.api = one.api,
         "export" => file.export = one.export,
         "destinations" => file.destinations = one.destinations,
         "output" => file.output = one.output,

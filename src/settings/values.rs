@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::source::{SetBy, VaultSource};
 use super::{
-    Color, Credentials, ExportTarget, Listen, Origins, Permissions, Plans, Policy, Presets,
-    Retention, Vaults,
+    ApiUrl, Color, Credentials, ExportTarget, Listen, Origins, Permissions, Plans, Policy, Presets,
+    Retention, SmtpServer, Vaults,
 };
 use crate::key::{Brand, Expiry, Limit, Permission, UsernameTemplate};
 
@@ -57,6 +57,10 @@ pub struct Settings {
     pub credentials: Credentials,
     /// The web pages that may call the API from a browser.
     pub cors_origins: Origins,
+    /// The mail server that SMTP keys are for.
+    pub smtp: SmtpServer,
+    /// The URL of the API that API keys are for.
+    pub api_url: Option<ApiUrl>,
     /// The secret managers that secrets can be delivered to.
     pub presets: Presets,
     /// The exports that every change of the vault rewrites.

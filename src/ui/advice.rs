@@ -14,8 +14,8 @@ use crate::vault::way_back_from_early_end;
 /// The start of a suggested command in a sentence.
 const COMMAND: &str = "`postkey ";
 
-/// Commands that do not use a vault.
-const VAULTLESS: [&str; 3] = ["help", "-", "connect"];
+/// Commands that do not use a vault, or find it themselves.
+const VAULTLESS: [&str; 3] = ["help", "-", "connect dovecot"];
 
 /// How to replace a key's lost secret, as a sentence; without ending what is still in use, if
 /// possible.

@@ -9,7 +9,7 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
 
 /// Every command except those that create a vault or need none.
-const NEEDING: [&str; 33] = [
+const NEEDING: [&str; 34] = [
     "list",
     "list --kind api",
     "show ci",
@@ -43,6 +43,7 @@ const NEEDING: [&str; 33] = [
     "export json",
     "doctor",
     "connect dovecot",
+    "connect curl ci",
 ];
 
 /// The messages if the settings, the environment or a flag name a vault, or nothing does.

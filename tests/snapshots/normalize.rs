@@ -28,7 +28,7 @@ const RULES: [(&str, &str); 14] = [
     (r"(@|Vault: )[0-9a-f]{16}\b", "$1[VAULT]"),
     (r#""uid":\d+"#, r#""uid":0"#),
     (r"(?m)^(\d+,[^,]+),\d+,(\w+,,,)", "$1,0,$2"),
-    (r"\bsmtp_[0-9a-z]{8}\b", "smtp_a1b2c3d4"),
+    (r"\bsmtp_[0-9a-f]{8}\b", "smtp_a1b2c3d4"),
     (r"(?m)^target .*$", "target [TARGET]"),
     (r"(?m)^system .*$", "system [SYSTEM]"),
     (r"\b(postkey|SQLite) \d+\.\d+\.\d+", "$1 [VERSION]"),

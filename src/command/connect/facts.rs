@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::client::ClientFacts;
 use super::dovecot::Version;
 use super::gateway::Backend;
 use crate::error::Error;
@@ -20,6 +21,8 @@ pub(super) struct TemplateFacts<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) backend: &'a Backend,
     pub(super) brand: &'a Brand,
+    /// What a program uses.
+    pub(super) client: &'a ClientFacts<'a>,
     /// What Dovecot reads instead of the vault.
     pub(super) export: Option<&'a Path>,
     pub(super) dovecot: Version,

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// A server that can use a vault, or a scanner.
+/// A server that can use a vault, a scanner, or a program that uses a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Server {
     /// Dovecot 2.3 or 2.4: reads the vault, for itself and for mail servers that ask it
@@ -26,6 +26,32 @@ pub(super) enum Server {
     Gitleaks,
     /// pre-commit: a hook that stops a commit with a secret in it
     PreCommit,
+    /// curl: a call of the API, or a mail, in a shell script
+    Curl,
+    /// Node.js: the same
+    Node,
+    /// Python: the same
+    Python,
+    /// PHP: the same
+    Php,
+    /// Ruby: the same
+    Ruby,
+    /// Go: the same
+    Go,
+    /// msmtp: the mail of programs that call sendmail
+    Msmtp,
+    /// Rails: its mail
+    Rails,
+    /// Django: the same
+    Django,
+    /// Laravel: the same
+    Laravel,
+    /// nodemailer: a mail from Node.js
+    Nodemailer,
+    /// WordPress: its mail
+    Wordpress,
+    /// systemd: a service that has the secret in its environment
+    Systemd,
 }
 
 impl Server {
@@ -33,6 +59,29 @@ impl Server {
         matches!(
             self,
             Self::Nginx | Self::Caddy | Self::Traefik | Self::Haproxy
+        )
+    }
+
+    /// Whether it is a program that uses a key.
+    pub(super) fn is_client(self) -> bool {
+        self.is_mailer()
+            || matches!(
+                self,
+                Self::Curl | Self::Node | Self::Python | Self::Php | Self::Ruby | Self::Go
+            )
+            || self == Self::Systemd
+    }
+
+    /// Whether it sends mail and nothing else.
+    pub(super) fn is_mailer(self) -> bool {
+        matches!(
+            self,
+            Self::Msmtp
+                | Self::Rails
+                | Self::Django
+                | Self::Laravel
+                | Self::Nodemailer
+                | Self::Wordpress
         )
     }
 

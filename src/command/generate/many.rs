@@ -363,7 +363,7 @@ impl<'a> CommonOptions<'a> {
             }
         };
         ui.note(format!("created {keys} ({terms})"));
-        let next = notes::next_step(self.kind, self.args.is_decoy);
+        let next = notes::next_step_for_many(self.kind, self.args.is_decoy);
         ui.note(match &self.destination {
             BulkDestination::Folder { path, .. } => {
                 let path = path.display();

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::key::Kind;
+use crate::key::{Key, KeyVariables, Kind, Variable};
 use crate::ui::DisplayContext;
 
 /// An expiry closer than this is shown as a distance instead of a date.
@@ -28,8 +28,24 @@ pub(super) fn decoy_terms(status: &str, access: &str) -> String {
     format!("{status}, {access}; `postkey check` reports each use")
 }
 
-/// What to do next.
-pub(super) fn next_step(kind: Kind, is_decoy: bool) -> &'static str {
+/// What to do next with a key, whose secret is in this variable.
+pub(super) fn next_step(key: &Key, variable: Option<&Variable>) -> String {
+    let (name, kind) = (&key.name, key.kind());
+    if key.is_decoy {
+        return next_step_for_many(kind, true).to_owned();
+    }
+    let own = KeyVariables::of(name, kind).secret;
+    let flag = variable.filter(|variable| **variable != own);
+    let flag = flag.map_or_else(String::new, |variable| format!(" --env-name {variable}"));
+    let guide = match kind {
+        Kind::Smtp => "`postkey help mail`",
+        Kind::Api => "`postkey help http`",
+    };
+    format!("next, see `postkey connect curl {name}{flag}` and {guide}")
+}
+
+/// What to do next with many keys.
+pub(super) fn next_step_for_many(kind: Kind, is_decoy: bool) -> &'static str {
     match (is_decoy, kind) {
         (true, _) => "plant it where an intruder looks",
         (false, Kind::Smtp) => "next, see `postkey help mail`",

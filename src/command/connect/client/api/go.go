@@ -1,0 +1,31 @@
+// Calls the API with {key}. Made by `postkey connect go`.
+// {source}
+package main
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	secret := os.Getenv("{variable}")
+	if secret == "" {
+		log.Fatal("{variable} is not set")
+	}
+	request, err := http.NewRequest("GET", "{api_url}", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request.Header.Set("{header}", {go_header_value})
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	io.Copy(os.Stdout, response.Body)
+	if response.StatusCode >= 300 {
+		log.Fatal(response.Status)
+	}
+}

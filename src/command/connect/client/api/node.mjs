@@ -1,0 +1,10 @@
+// Calls the API with {key}. Made by `postkey connect node`, for Node.js 18 or later.
+// {source}
+const secret = process.env.{variable};
+if (!secret) throw new Error("{variable} is not set");
+
+const headers = { "{header}": {header_value} };
+const response = await fetch("{api_url}", { headers });
+const answer = await response.text();
+if (!response.ok) throw new Error(`${response.status}: ${answer}`);
+console.log(answer);

@@ -1,0 +1,9 @@
+# Calls the API with {key}. Made by `postkey connect python`.
+# {source}
+import os
+from urllib.request import Request, urlopen
+
+secret = os.environ["{variable}"]
+request = Request("{api_url}", headers={"{header}": {header_value}})
+with urlopen(request, timeout=10) as response:
+    print(response.read().decode())
