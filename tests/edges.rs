@@ -261,7 +261,7 @@ fn an_invalid_word_refers_to_its_commands_help() {
     for (args, command) in [
         (&["import", "users"][..], "import"),
         (&["--quiet", "export", "users"], "export"),
-        (&["connect", "sendmail"], "connect"),
+        (&["connect", "apache"], "connect"),
         (&["list", "--format", "xml"], "list"),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());

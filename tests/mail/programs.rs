@@ -133,14 +133,16 @@ fn each_program_sends_mail_with_the_key_in_its_environment() {
             fs::write(home.join(file), text).unwrap();
             let accepted = sent(&machine, run, Some(&secret));
             assert_eq!(accepted.status, 0, "{name} {port}: {accepted:?}");
-            if name != "laravel" && port == 587 {
-                for secret in [Some(&secret[1..]), None] {
-                    let refused = sent(&machine, run, secret);
-                    assert_ne!(refused.status, 0, "{name}: {refused:?}");
-                }
-            }
         });
     }
+    // At once and last: Dovecot makes whoever fails wait longer and longer.
+    on_each(PROGRAMS, |(name, _, run)| {
+        let secrets = [Some(&secret[1..]), None].into_iter();
+        for secret in secrets.filter(|_| name != "laravel") {
+            let refused = sent(&machine, run, secret);
+            assert_ne!(refused.status, 0, "{name}: {refused:?}");
+        }
+    });
     machine.expect_no_errors();
 }
 
