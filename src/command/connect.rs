@@ -47,7 +47,7 @@ use template::{ConfigPart, chosen};
 /// For programs (curl, node, python, php, ruby, go, msmtp, rails, django, laravel, nodemailer,
 /// wordpress, systemd) it prints the few lines with which they use the key NAME, or any key: they
 /// read the secret from the environment and never contain it. They name the API and the mail server
-/// in the settings (`url` under [api], `host` and `port` under [smtp]). For an API key they call the
+/// in the settings (`url` under `[api]`, `host` and `port` under `[smtp]`). For an API key they call the
 /// API, for an SMTP key they send a mail.
 ///
 /// gitleaks and pre-commit find secrets with the brand from the settings before they are published.
