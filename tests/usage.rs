@@ -253,7 +253,7 @@ fn usage_goes_through_many_keys_page_by_page_and_leaves_out_deleted_ones() {
     let list = sandbox.run(["list", "--format", "csv"]).expect(0).stdout;
     let told = list
         .lines()
-        .filter(|row| row.ends_with(",2024-10-04T00:00:00Z,0,,,,"));
+        .filter(|row| row.ends_with(",2024-10-04T00:00:00Z,0,,,,,,"));
     assert_eq!(told.count(), 1200);
 }
 
