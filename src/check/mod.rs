@@ -4,6 +4,8 @@ mod finding;
 mod held;
 mod required;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod unusual;
 
 use jiff::{SignedDuration, Timestamp};

@@ -25,6 +25,8 @@ pub use event::{ACCEPTED, UNKNOWN_KEY, UsageEvent};
 pub use mail::{MailDay, MailEvent, MailTotal};
 pub use opening::{path, versions};
 pub use read::Summary;
+#[cfg(test)]
+pub use recent::Network;
 pub use recent::{RECENT_DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
 pub use store::UsageStore;

@@ -33,34 +33,6 @@ fn a_key_is_reported_two_weeks_before_it_expires() {
 }
 
 #[test]
-fn an_expired_key_has_no_other_finding() {
-    let sandbox = with_key("ci");
-    age(&sandbox, "ci", 300 * DAY);
-    end(&sandbox, "ci", now());
-    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
-    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey delete ci");
-    use_at(&sandbox, "ci", now() - DAY, 1);
-    assert_eq!(
-        json(&sandbox, &[])[0]["hint"],
-        "postkey set ci --expires 90d"
-    );
-    sandbox.run(["deactivate", "ci"]).expect(0);
-    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
-    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey show ci");
-}
-
-#[test]
-fn a_secret_is_due_when_it_is_as_old_as_it_may_become() {
-    let sandbox = with_key("ci");
-    use_at(&sandbox, "ci", now(), 1);
-    age(&sandbox, "ci", 90 * DAY - MINUTE);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    age(&sandbox, "ci", 90 * DAY);
-    assert_eq!(found(&sandbox, &[]), ["ci rotation-due"]);
-    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey rotate ci");
-}
-
-#[test]
 fn the_secrets_age_counts_and_not_the_keys() {
     let sandbox = with_key("ci");
     use_at(&sandbox, "ci", now(), 1);
@@ -76,30 +48,6 @@ fn the_secrets_age_counts_and_not_the_keys() {
         (now() - 91 * DAY - since.as_second()).abs() < MINUTE,
         "{finding}"
     );
-}
-
-#[test]
-fn a_key_is_unused_when_its_last_use_is_too_long_ago() {
-    let sandbox = with_key("ci");
-    age(&sandbox, "ci", 80 * DAY);
-    use_at(&sandbox, "ci", now() - 45 * DAY + MINUTE, 3);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    assert_eq!(found(&sandbox, &["--unused", "40d"]), ["ci unused"]);
-    assert_eq!(found(&sandbox, &["--unused", "never"]), NONE);
-    let sandbox = with_key("ci");
-    age(&sandbox, "ci", 80 * DAY);
-    use_at(&sandbox, "ci", now() - 45 * DAY, 3);
-    assert_eq!(found(&sandbox, &[]), ["ci unused"]);
-    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey deactivate ci");
-}
-
-#[test]
-fn a_never_used_key_counts_from_its_creation() {
-    let sandbox = with_key("ci");
-    age(&sandbox, "ci", 45 * DAY - MINUTE);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    age(&sandbox, "ci", 45 * DAY);
-    assert_eq!(found(&sandbox, &[]), ["ci never-used"]);
 }
 
 #[test]
@@ -130,16 +78,6 @@ fn a_key_is_not_unused_if_nothing_was_recorded_for_that_long() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 80 * DAY);
     assert_eq!(found(&sandbox, &[]), ["ci never-used"]);
-}
-
-#[test]
-fn the_only_finding_of_an_inactive_key_is_its_expiry() {
-    let sandbox = with_key("ci");
-    age(&sandbox, "ci", 300 * DAY);
-    end(&sandbox, "ci", now() + DAY);
-    assert_eq!(found(&sandbox, &[]).len(), 3);
-    sandbox.run(["deactivate", "ci"]).expect(0);
-    assert_eq!(found(&sandbox, &[]), NONE);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
+use super::with_key;
 use super::{DAY, HOUR, MINUTE, age, check, found, in_usage, in_vault, json, now, number};
-use super::{use_at, with_key};
 use crate::sandbox::Sandbox;
 
 const OLD: &str = "0123456789abcdef";
@@ -34,45 +34,10 @@ fn an_old_secret_that_is_still_used_is_found_with_when() {
 }
 
 #[test]
-fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
-    let sandbox = rotating(3 * HOUR, HOUR);
-    used(&sandbox, &tail(&sandbox), now() - 2 * HOUR, now());
-    let finding = json(&sandbox, &[]).remove(0);
-    assert_eq!(finding["finding"], "rotation-unfinished");
-    assert_eq!(finding["hint"], "postkey rotate --finish ci");
-    // The old one was used until the new one was, and not after.
-    used(&sandbox, OLD, now() - DAY, now() - 2 * HOUR - MINUTE);
-    assert_eq!(found(&sandbox, &[]), ["ci rotation-unfinished"]);
-}
-
-#[test]
-fn an_unused_new_secret_is_reported() {
-    let sandbox = rotating(3 * HOUR, HOUR);
-    used(&sandbox, OLD, now() - DAY, now() - 4 * HOUR);
-    assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
-    sandbox.run(["deactivate", "ci"]).expect(0);
-    assert_eq!(found(&sandbox, &[]), [""; 0]);
-}
-
-#[test]
 fn without_a_usage_record_a_rotation_is_only_reported_as_open() {
     let sandbox = rotating(3 * HOUR, HOUR);
     std::fs::remove_file(sandbox.usage()).unwrap();
     assert_eq!(found(&sandbox, &[]), ["ci rotation-open"]);
-}
-
-#[test]
-fn a_key_in_rotation_is_as_old_as_its_new_secret() {
-    let sandbox = rotating(HOUR, HOUR);
-    let old = "UPDATE secrets SET created_at = 0 WHERE tail = ?1";
-    assert_eq!(in_vault(&sandbox, old, [OLD]), 1);
-    assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
-    age(&sandbox, "ci", 90 * DAY);
-    use_at(&sandbox, "ci", now(), 1);
-    assert_eq!(
-        found(&sandbox, &[]),
-        ["ci new-secret-unused", "ci rotation-due"]
-    );
 }
 
 /// A vault with a key whose new secret has this age, and whose old one is valid for that long.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{DAY, HOUR, found, in_usage, json, now, number, use_at, with_key};
+use super::{DAY, found, in_usage, json, now, number, use_at, with_key};
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::run_with_input;
 
@@ -21,16 +21,6 @@ fn a_day_with_more_than_five_times_the_busiest_before_is_found() {
             assert_eq!(findings[0]["hint"], "postkey show ci");
         }
     }
-}
-
-#[test]
-fn few_requests_and_a_key_without_habits_are_not_unusual() {
-    assert_eq!(found(&with_habits(&[1, 1, 1], 99), &[]), NONE);
-    assert_eq!(
-        found(&with_habits(&[1, 1, 1], 100), &[]),
-        ["ci unusual-use"]
-    );
-    assert_eq!(found(&with_habits(&[1, 1], 100), &[]), NONE);
 }
 
 #[test]
@@ -64,17 +54,6 @@ fn a_network_is_new_until_the_end_of_the_next_day() {
     assert_eq!(found(&sandbox, &[]), ["ci new-network"]);
     in_usage(&sandbox, age, [yesterday - 1]);
     assert_eq!(found(&sandbox, &[]), NONE);
-}
-
-#[test]
-fn to_a_key_whose_addresses_are_known_for_less_than_a_week_nothing_is_new() {
-    let (sandbox, secret) = used_from("203.0.113.9");
-    from(&sandbox, &secret, "198.51.100.1");
-    let age = "UPDATE networks SET first_at = ?1 WHERE network LIKE '203%'";
-    in_usage(&sandbox, age, [now() - 7 * DAY + HOUR]);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    in_usage(&sandbox, age, [now() - 7 * DAY]);
-    assert_eq!(found(&sandbox, &[]), ["ci new-network"]);
 }
 
 #[test]
