@@ -71,6 +71,7 @@ fn no_part_of_a_secret_is_in_files_or_messages() {
         &["log", "--format", "jsonl"],
         &["usage"],
         &["usage", "--format", "json"],
+        &["usage", "--month", "2026-11"],
         &["check"],
         &["check", "--format", "json"],
         &["check", "--format", "ics"],

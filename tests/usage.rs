@@ -5,6 +5,7 @@ mod deleting;
 mod limits;
 mod mail;
 mod migration;
+mod month;
 mod refusals;
 mod unused;
 

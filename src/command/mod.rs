@@ -131,6 +131,13 @@ impl Verb {
             Format::Csv,
             Format::Env,
         ];
+        const USAGE: &[Format] = &[
+            Format::Text,
+            Format::Json,
+            Format::Jsonl,
+            Format::Csv,
+            Format::Markdown,
+        ];
         const CHECK: &[Format] = &[
             Format::Text,
             Format::Json,
@@ -143,6 +150,7 @@ impl Verb {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
             Self::Check(_) => CHECK,
+            Self::Usage(_) => USAGE,
             Self::Completions(_) | Self::Connect(_) | Self::Run(_) | Self::Serve(_) => {
                 &[Format::Text]
             }

@@ -1,5 +1,7 @@
 //! `postkey usage`: shows how keys were used.
 
+mod month;
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -12,7 +14,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Period};
 use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
-use crate::usage::UNKNOWN_KEY;
+use crate::usage::{Month, UNKNOWN_KEY};
 use crate::vault::{KeyId, Page, Record, Vault};
 
 /// The note if nothing is recorded.
@@ -32,14 +34,19 @@ const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey
 /// vault, which may be deleted: it holds no keys. It keeps the newest 400 days of each key, or as
 /// many as `keep` under `[usage]` in the settings says.
 ///
-/// Formats: text, json, jsonl, csv (of days, refusals, addresses and mail only the figures above).
+/// With --month, the review of a calendar month (UTC) of every key, used or not: accepted and refused
+/// requests, on how many days, the busiest of them, mails and recipients.
+///
+/// Formats: text, json, jsonl, csv (of days, refusals, addresses and mail only the figures above),
+/// markdown.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   postkey usage
   postkey usage web ci
   postkey usage --label team=shop
-  postkey usage --since 7d --format csv")]
+  postkey usage --since 7d --format csv
+  postkey usage --month 2026-11 --format markdown")]
 pub struct Usage {
     /// Keys to show; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
@@ -49,10 +56,17 @@ pub struct Usage {
     /// Only keys that were used or refused within this time, as in 7d
     #[arg(long, value_name = "SPAN")]
     since: Option<Period>,
+    /// The review of a month, as in 2026-11
+    #[arg(long, value_name = "MONTH", conflicts_with = "since")]
+    month: Option<Month>,
 }
 
 pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Error> {
-    let KeysToRead { names, vault } = chosen_or_all(args.names, &args.selector, context)?;
+    let keys = chosen_or_all(args.names, &args.selector, context)?;
+    if let Some(month) = args.month {
+        return month::run(month, keys, context);
+    }
+    let KeysToRead { names, vault } = keys;
     let display = context.display();
     let mut report = UsageReport {
         uses: context.uses(&vault),

@@ -318,7 +318,9 @@ fn shape(format: Format, kind: Kind) -> result_file::Shape {
             ("{\"name\":", &FIELDS, 1)
         }
         Format::Csv => ("name,kind,username,tail,status,", &[], 2),
-        Format::Text | Format::Env | Format::Ics | Format::Prometheus => (kind.prefix(), &[], 1),
+        Format::Text | Format::Env | Format::Ics | Format::Prometheus | Format::Markdown => {
+            (kind.prefix(), &[], 1)
+        }
     };
     result_file::Shape {
         start,

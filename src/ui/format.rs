@@ -22,6 +22,8 @@ pub enum Format {
     Ics,
     /// Metrics for Prometheus' node_exporter; only for `check`.
     Prometheus,
+    /// A Markdown table; only for `usage`.
+    Markdown,
 }
 
 impl Format {
@@ -33,7 +35,9 @@ impl Format {
     /// A key's file in a folder; its extension is the format.
     pub fn file_in(self, folder: &Path, name: &KeyName) -> PathBuf {
         match self {
-            Self::Text | Self::Ics | Self::Prometheus => folder.join(name.as_str()),
+            Self::Text | Self::Ics | Self::Prometheus | Self::Markdown => {
+                folder.join(name.as_str())
+            }
             Self::Json => folder.join(format!("{name}.json")),
             Self::Jsonl => folder.join(format!("{name}.jsonl")),
             Self::Csv => folder.join(format!("{name}.csv")),

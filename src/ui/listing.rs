@@ -8,7 +8,7 @@ use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::output::{Output, ignore_closed_pipe};
 use super::table::{self, Column, Table};
-use super::{DisplayContext, Format, Ui, csv, json};
+use super::{DisplayContext, Format, Ui, csv, json, markdown};
 use crate::error::Error;
 
 /// How many bytes are buffered.
@@ -79,7 +79,7 @@ impl Ui {
     /// Writes one result: an object in JSON, a line otherwise.
     pub fn result<T: Item>(&self, item: &T, text: &str) -> Result<(), Error> {
         match self.format {
-            Format::Text | Format::Env | Format::Ics | Format::Prometheus => {
+            Format::Text | Format::Env | Format::Ics | Format::Prometheus | Format::Markdown => {
                 self.print(&format!("{text}\n"))
             }
             Format::Json | Format::Jsonl => self.print(&json::line(item)),
@@ -164,6 +164,7 @@ impl Listing<'_> {
     pub fn push<T: Row>(&mut self, item: &T) -> Result<(), Error> {
         let result = match self.format {
             Format::Text | Format::Env | Format::Ics | Format::Prometheus => self.push_text(item),
+            Format::Markdown => self.push_markdown(item),
             _ => self.push_for_programs(item),
         };
         self.count += 1;
@@ -239,6 +240,17 @@ impl Listing<'_> {
             Some(fields) => (&*fields.columns, cells(item, &fields.names)),
         };
         self.table.push(columns, cells, self.display, &mut self.out)
+    }
+
+    fn push_markdown<T: Row>(&mut self, item: &T) -> io::Result<()> {
+        if self.count == 0 {
+            let titles = T::COLUMNS.iter().map(|column| column.heading(self.display));
+            let titles = markdown::row(titles) + &markdown::rule(T::COLUMNS.len());
+            self.out.write_all(titles.as_bytes())?;
+        }
+        let cells = item.cells(self.display);
+        let cells = cells.iter().map(|cell| markdown::cell(cell));
+        self.out.write_all(markdown::row(cells).as_bytes())
     }
 
     /// Ends a list of lines.

@@ -85,7 +85,7 @@ impl Column {
     }
 
     /// Its heading: for times, including the time zone.
-    fn heading(&self, display: &DisplayContext) -> String {
+    pub(super) fn heading(&self, display: &DisplayContext) -> String {
         match self.has_zone {
             true => format!("{} ({})", self.title, display.zone_name()),
             false => self.title.to_owned(),

@@ -80,6 +80,26 @@ pub(super) fn table(connection: &Connection) -> Result<&'static str, Error> {
     })
 }
 
+/// The mails of a key within these days.
+pub(super) fn total_between(
+    connection: &Connection,
+    key: KeyId,
+    (first, last): (i64, i64),
+) -> Result<MailTotal, Error> {
+    let mail = table(connection)?;
+    let query = format!(
+        "SELECT coalesce(sum(mails), 0), coalesce(sum(recipients), 0) FROM {mail}
+         WHERE key_id = ?1 AND day BETWEEN ?2 AND ?3"
+    );
+    let mut statement = connection.prepare_cached(&query)?;
+    Ok(statement.query_row(params![key, first, last], |row| {
+        Ok(MailTotal {
+            mails: row.get::<_, i64>(0)?.unsigned_abs(),
+            recipients: row.get::<_, i64>(1)?.unsigned_abs(),
+        })
+    })?)
+}
+
 /// Whether any mail was recorded after that day or second.
 pub(super) fn has_after(connection: &Connection, day: i64, second: i64) -> Result<bool, Error> {
     let mail = table(connection)?;

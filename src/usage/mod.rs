@@ -9,6 +9,7 @@ mod details;
 mod error;
 mod event;
 mod mail;
+mod month;
 mod networks;
 mod opening;
 mod read;
@@ -23,6 +24,7 @@ pub use details::{Day, Details, Refused, SecretTransition, SecretUse};
 pub use error::Error;
 pub use event::{ACCEPTED, UNKNOWN_KEY, UsageEvent};
 pub use mail::{MailDay, MailEvent, MailTotal};
+pub use month::{Month, MonthUse};
 pub use opening::{path, versions};
 pub use read::Summary;
 #[cfg(test)]

@@ -80,8 +80,8 @@ impl UsageStore {
                         FROM days WHERE key_id = ?1 AND day BETWEEN ?2 AND ?3";
             let mut found = connection.prepare_cached(sums)?.query_row(within, |row| {
                 Ok(MonthUse {
-                    requests: row.get(0)?,
-                    refused: row.get(1)?,
+                    requests: row.get::<_, i64>(0)?.unsigned_abs(),
+                    refused: row.get::<_, i64>(1)?.unsigned_abs(),
                     days_used: row.get(2)?,
                     ..MonthUse::default()
                 })
@@ -114,8 +114,16 @@ mod tests {
             assert_eq!(month.to_string(), text);
         }
         for text in [
-            "", "2026", "2026-13", "2026-00", "2026-1", "26-11", "2026-11-01", "-026-11",
-            "2026/11", "november",
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-11",
+            "2026-11-01",
+            "-026-11",
+            "2026/11",
+            "november",
         ] {
             assert!(text.parse::<Month>().is_err(), "{text}");
         }

@@ -59,7 +59,7 @@ impl<'a> Issued<'a> {
     pub fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(BUFFER));
         match format {
-            Format::Text | Format::Ics | Format::Prometheus => {
+            Format::Text | Format::Ics | Format::Prometheus | Format::Markdown => {
                 out.extend_from_slice(self.secret.expose().as_bytes())
             }
             Format::Json | Format::Jsonl => self.write_json(&mut out),
