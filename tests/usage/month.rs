@@ -37,8 +37,8 @@ fn a_month_has_requests_refusals_days_and_mails_of_its_own() {
         .expect(0);
     assert_eq!(
         run.stdout,
-        "month,name,kind,status,requests,refused,days_used,busiest_day,busiest_requests,mails,recipients\n\
-         2026-03,web,api,active,44,5,3,2026-03-02,40,,\n"
+        "month,name,kind,status,requests,refused,days_used,busiest_day,busiest_requests,mails,recipients\r\n\
+         2026-03,web,api,active,44,5,3,2026-03-02,40,,\r\n"
     );
 }
 
@@ -57,10 +57,6 @@ fn a_month_is_a_table_for_people_and_in_markdown() {
     );
     assert!(
         run.stderr.ends_with("March 2026: 3 keys, 1 not used\n"),
-        "{run:?}"
-    );
-    assert!(
-        run.stderr.contains("usage has been recorded only since 20"),
         "{run:?}"
     );
     let args = ["usage", "--month", "2026-03", "web", "--format", "markdown"];
