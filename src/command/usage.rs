@@ -17,10 +17,6 @@ use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
 use crate::usage::{Month, UNKNOWN_KEY};
 use crate::vault::{KeyId, Page, Record, Vault};
 
-/// The note if nothing is recorded.
-const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey verify` records \
-                                it, and so does `postkey serve` for gateways and mail servers";
-
 /// Show how often keys were used and refused
 ///
 /// One row per key: accepted requests today, within 7 and within 30 days (UTC, including today),
@@ -141,9 +137,8 @@ impl UsageReport<'_> {
     fn finish(mut self, status: ExitStatus, ui: &Ui) -> Result<(), Error> {
         let is_empty = self.listing.count() == 0;
         self.listing.finish::<UsageView<'_>>()?;
-        if self.uses.are_missing() {
-            ui.note(NOTHING_RECORDED);
-        } else if is_empty && status == ExitStatus::Done && self.uses.are_recorded() {
+        self.uses.note_if_missing(ui);
+        if is_empty && status == ExitStatus::Done && self.uses.are_recorded() {
             ui.note(match self.since {
                 Some(_) => "no key was used or refused within this time",
                 None => "no key was used or refused yet",

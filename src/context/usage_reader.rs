@@ -13,6 +13,10 @@ use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageS
 use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
 use crate::verify::Verdict;
 
+/// The note if nothing is recorded.
+const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey verify` records \
+                                it, and so does `postkey serve` for gateways and mail servers";
+
 /// The usage record, if it exists and can be read.
 pub struct UsageReader {
     usage: Option<UsageStore>,
@@ -56,6 +60,13 @@ impl UsageReader {
     /// Whether no usage was ever recorded.
     pub fn are_missing(&self) -> bool {
         self.usage.is_none() && !self.is_left_out
+    }
+
+    /// Notes if no usage was ever recorded.
+    pub fn note_if_missing(&self, ui: &Ui) {
+        if self.are_missing() {
+            ui.note(NOTHING_RECORDED);
+        }
     }
 
     fn warn_unreadable(&mut self, error: &usage::Error, ui: &Ui) {

@@ -46,9 +46,7 @@ pub(super) fn run(
 
 impl MonthReview<'_> {
     fn warn_of_unrecorded_days(&mut self, ui: &Ui) {
-        if self.uses.are_missing() {
-            ui.note(super::NOTHING_RECORDED);
-        }
+        self.uses.note_if_missing(ui);
         let since = self.uses.since(ui);
         if let Some(since) = since.filter(|&since| day_of(since) > self.month.days().0) {
             let date = self.display.date(since);
