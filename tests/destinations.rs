@@ -5,6 +5,7 @@ mod failing;
 mod forms;
 mod managers;
 mod remembered;
+mod server;
 mod systemd;
 mod tracked;
 

@@ -86,11 +86,13 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
     }
     let source = ManifestSource::read(&args.file)?;
     let manifest = source.manifest(context)?;
+    let smtp = context.settings.smtp.clone();
     let scheme = Scheme {
         source: &source,
         manifest: &manifest,
         is_pruning: args.prune,
         is_replacing: args.replace,
+        smtp: &smtp,
         is_dry_run: args.dry_run,
     };
     if args.dry_run {

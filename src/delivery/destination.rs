@@ -8,11 +8,13 @@ use crate::context::Context;
 use crate::delivery::child::ChildCommand;
 use crate::delivery::outcome::Delivery;
 use crate::delivery::preset_delivery::PresetDelivery;
+use crate::delivery::server_variables::ServerVariables;
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::files::{self, env, result_file};
 use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, redact_secrets};
 use crate::process::{DeferredSignals, job};
+use crate::settings::SmtpServer;
 use crate::ui::{Format, Issued};
 
 /// The destination of a new secret.
@@ -40,6 +42,8 @@ pub enum Destination {
         variables: KeyVariables,
         /// Other variables that contain the secret it replaces.
         also: Vec<Variable>,
+        /// The variables for the mail server, if it is known.
+        server: Option<Box<ServerVariables>>,
     },
     /// The file that GitHub's runner reads after a step.
     Job {
@@ -64,6 +68,8 @@ pub struct DestinationContext<'a> {
     pub kind: Kind,
     /// The format in a file of its own.
     pub format: Format,
+    /// The mail server that SMTP keys log in to.
+    pub smtp: &'a SmtpServer,
     /// The folder in which commands run; empty for the current one.
     pub folder: &'a Path,
     /// The signals that stop a command.
@@ -86,11 +92,18 @@ impl Destination {
                 path: format.file_in(&path, name),
                 format,
             },
-            DestinationSpec::Env { file, variables } => Self::EnvFile {
-                path: file,
-                variables: variables.of(name, kind),
-                also: Vec::new(),
-            },
+            DestinationSpec::Env { file, variables } => {
+                let variables = variables.of(name, kind);
+                let server = (kind == Kind::Smtp).then_some(context.smtp);
+                let server =
+                    server.and_then(|smtp| ServerVariables::beside(&variables.secret, smtp));
+                Self::EnvFile {
+                    path: file,
+                    variables,
+                    also: Vec::new(),
+                    server: server.map(Box::new),
+                }
+            }
             DestinationSpec::Job {
                 variables,
                 is_output,
@@ -212,10 +225,12 @@ impl Destination {
                 path,
                 variables,
                 also,
+                server,
             } => {
                 let username = username.map_or(env::PLACEHOLDER, Username::as_str);
                 let username = variables.username.iter().map(|name| (name, username));
-                let secrets = [&variables.secret].into_iter().chain(also);
+                let of_server = server.iter().flat_map(|server| server.names());
+                let secrets = [&variables.secret].into_iter().chain(also).chain(of_server);
                 let all = username.chain(secrets.map(|name| (name, env::PLACEHOLDER)));
                 let all: Vec<_> = all.map(|(name, value)| (name.as_str(), value)).collect();
                 env::expect_savable(path, &all, allow)
@@ -255,11 +270,15 @@ impl Destination {
                 path,
                 variables,
                 also,
+                server,
             } => {
                 let issued = issued.in_variables(variables.clone());
                 let secret = issued.secret().expose();
                 let mut assignments = issued.assignments();
                 assignments.extend(also.iter().map(|variable| (variable.as_str(), secret)));
+                let of_server = server.as_ref().map(|server| server.values(&issued));
+                let of_server = of_server.iter().flatten();
+                assignments.extend(of_server.map(|(name, value)| (*name, value.as_str())));
                 let changed = env::save(path, &assignments, allow)?;
                 Ok(Delivery::Saved {
                     changed,

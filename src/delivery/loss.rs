@@ -7,7 +7,7 @@ use crate::delivery::outcome::overwritten;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::env::{self, EnvVariables};
-use crate::key::{Key, KeyName, Scanner, Tail};
+use crate::key::{Key, KeyName, Scanner, Tail, Variable};
 use crate::vault::Vault;
 
 /// Something that a file would lose, and that cannot be shown again or was not to be changed.
@@ -114,12 +114,13 @@ pub fn tails_of(key: &Key) -> Vec<Tail> {
 }
 
 /// Makes sure that no variable of an env file would keep a replaced secret: one that is part of a
-/// longer value cannot be replaced.
+/// longer value cannot be replaced, except in the variables `set`.
 pub fn expect_none_left(
     path: &Path,
     before: &[u8],
     after: &[u8],
     old: &[Tail],
+    set: &[&Variable],
 ) -> Result<(), Error> {
     let has_old = |text: &[u8]| {
         let found = Scanner::secrets_in(text);
@@ -131,6 +132,7 @@ pub fn expect_none_left(
     let is_whole = |value: &str| old.iter().any(|tail| is_secret(value, tail));
     let before = env::EnvVariables::read(path, before)?;
     let within = before.find(|value| !is_whole(value) && has_old(value.as_bytes()));
+    let within = within.filter(|(_, name)| !set.iter().any(|own| own.as_str() == *name));
     let after = env::EnvVariables::read(path, after)?;
     let left = after.find(|value| has_old(value.as_bytes()));
     let Some((line, name)) = within.or(left) else {

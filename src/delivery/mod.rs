@@ -18,6 +18,7 @@ mod preset_delivery;
 mod read_back;
 mod replaced_variables;
 mod replacement;
+mod server_variables;
 mod several;
 mod stored_text;
 mod target;

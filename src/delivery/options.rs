@@ -186,6 +186,7 @@ impl DeliveryOptions {
             name: key.name,
             kind: key.kind,
             format,
+            smtp: &context.settings.smtp,
             folder: Path::new(""),
             signals: None,
         };

@@ -15,6 +15,7 @@ impl Target<'_> {
             path,
             variables: own,
             also,
+            server,
         } = &mut self.destination
         else {
             return Ok(());
@@ -31,6 +32,9 @@ impl Target<'_> {
             let has_username = found.all().any(|(_, value)| Some(value) == username);
             *own = KeyVariables::named(before.kind(), first.clone(), None);
             own.username.take_if(|_| has_username);
+            *server = server
+                .take()
+                .map(|server| Box::new(server.beside_another(first)));
             self.is_found = true;
         }
         also.retain(|variable| *variable != own.secret);

@@ -142,8 +142,10 @@ impl<'a> Target<'a> {
         let Some(path) = self.destination.file() else {
             return Ok(());
         };
-        if let Destination::EnvFile { .. } = self.destination {
-            expect_none_left(path, before, after, &self.old)?;
+        if let Destination::EnvFile { server, .. } = &self.destination {
+            let set = server.iter().flat_map(|server| server.names());
+            let set: Vec<_> = set.collect();
+            expect_none_left(path, before, after, &self.old, &set)?;
         }
         let overwriting = self.overwriting;
         if overwriting.is_allowed {
@@ -176,6 +178,7 @@ impl<'a> Target<'a> {
             path,
             variables,
             also,
+            ..
         } = &self.destination
         else {
             return;

@@ -197,12 +197,18 @@ impl KeyVariables {
 
 impl Variable {
     fn of_username(&self) -> Self {
-        for (password, username) in [("PASSWORD", "USERNAME"), ("password", "username")] {
-            if let Some(start) = self.0.strip_suffix(password) {
-                return Self(format_compact!("{start}{username}"));
-            }
+        self.beside("USERNAME")
+    }
+
+    /// The variable with this word in capitals instead of a final `PASSWORD`, or else appended.
+    pub fn beside(&self, word: &str) -> Self {
+        if let Some(start) = self.0.strip_suffix("PASSWORD") {
+            return Self(format_compact!("{start}{word}"));
         }
-        Self(format_compact!("{}_USERNAME", self.0))
+        match self.0.strip_suffix("password") {
+            Some(start) => Self(format_compact!("{start}{}", word.to_ascii_lowercase())),
+            None => Self(format_compact!("{}_{word}", self.0)),
+        }
     }
 }
 

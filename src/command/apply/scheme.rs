@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::key::KeyName;
 use crate::manifest::{Manifest, ManifestKey};
 use crate::process::DeferredSignals;
+use crate::settings::SmtpServer;
 use crate::ui::Format;
 
 /// What a manifest asks for, and how to do it.
@@ -14,6 +15,8 @@ pub(super) struct Scheme<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) is_pruning: bool,
     pub(super) is_replacing: bool,
+    /// The mail server that SMTP keys log in to.
+    pub(super) smtp: &'a SmtpServer,
     /// Whether secret managers are asked what they hold.
     pub(super) is_dry_run: bool,
 }
@@ -37,6 +40,7 @@ impl Scheme<'_> {
             name: &wanted.name,
             kind: wanted.kind,
             format: Format::Text,
+            smtp: self.smtp,
             folder: &self.source.folder,
             signals,
         };
