@@ -7,6 +7,8 @@ mod key;
 mod plan;
 mod read;
 mod save;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 pub use error::ManifestError;

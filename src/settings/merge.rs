@@ -102,6 +102,20 @@ fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
 }
 
 #[cfg(test)]
+impl Default for Settings {
+    fn default() -> Self {
+        let vault = PathBuf::from("vault.db");
+        merged(
+            Overrides::default(),
+            File::default(),
+            vault,
+            VaultSource::Home,
+        )
+        .expect("defaults")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::super::file;
     use super::*;
