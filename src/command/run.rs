@@ -13,6 +13,7 @@ use crate::context::access_flags::AccessFlags;
 use crate::context::label_flags::LabelFlags;
 use crate::context::{Context, random};
 use crate::delivery::NewSecret;
+use crate::delivery::options::expect_variables;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
@@ -149,16 +150,7 @@ impl Run {
     }
 
     fn variables(&self, kind: Kind) -> Result<KeyVariables, Error> {
-        if kind == Kind::Api && self.env_username.is_some() {
-            return Err(Error::usage("an API key has no --env-username")
-                .with_hint("only SMTP keys have usernames"));
-        }
-        if self.env_name.is_some() && self.env_name == self.env_username {
-            return Err(
-                Error::usage("--env-name and --env-username name the same variable")
-                    .with_hint("name another for the username"),
-            );
-        }
+        expect_variables(kind, self.env_name.as_ref(), self.env_username.as_ref())?;
         let default = KeyVariables::of(&self.prefix(), kind);
         Ok(match &self.env_name {
             Some(secret) => KeyVariables::named(kind, secret.clone(), self.env_username.clone()),

@@ -81,6 +81,25 @@ pub struct DeliveryOptions {
 const NOT_A_FILE: DashMeaning =
     DashMeaning::Nothing("without --save the secret goes to standard output");
 
+/// Makes sure that a key of this kind can be in these variables of --env-name and --env-username.
+pub fn expect_variables(
+    kind: Kind,
+    secret: Option<&Variable>,
+    username: Option<&Variable>,
+) -> Result<(), Error> {
+    if kind == Kind::Api && username.is_some() {
+        return Err(Error::usage("an API key has no --env-username")
+            .with_hint("only SMTP keys have usernames"));
+    }
+    if secret.is_some() && secret == username {
+        return Err(
+            Error::usage("--env-name and --env-username name the same variable")
+                .with_hint("name another for the username"),
+        );
+    }
+    Ok(())
+}
+
 impl DeliveryOptions {
     /// The destination of a key's secret; checks in advance, as far as possible, that it can be
     /// written.
@@ -240,16 +259,7 @@ impl DeliveryOptions {
 
     /// The variables that the flags name.
     fn variables(&self, kind: Kind) -> Result<SecretVariables, Error> {
-        if kind == Kind::Api && self.env_username.is_some() {
-            return Err(Error::usage("an API key has no --env-username")
-                .with_hint("only SMTP keys have usernames"));
-        }
-        if self.env_name.is_some() && self.env_name == self.env_username {
-            return Err(
-                Error::usage("--env-name and --env-username name the same variable")
-                    .with_hint("name another for the username"),
-            );
-        }
+        expect_variables(kind, self.env_name.as_ref(), self.env_username.as_ref())?;
         Ok(match (self.env_name.clone(), self.env_username.clone()) {
             (None, _) => SecretVariables::OfKey,
             (Some(secret), None) => SecretVariables::Named(secret),
