@@ -39,6 +39,16 @@ impl DisplayContext {
         }
     }
 
+    /// The same without color.
+    pub fn without_color(&self) -> Self {
+        Self {
+            zone: self.zone.clone(),
+            color: false,
+            globals: self.globals.clone(),
+            ..*self
+        }
+    }
+
     /// `…Gh4x`, or `imported` if the tail is unknown
     pub fn tail(&self, tail: &Tail) -> String {
         match tail.is_imported() {

@@ -49,7 +49,7 @@ impl Row for SelectedView<'_> {
     }
 }
 
-/// A table of keys, for people.
+/// A table of keys as part of a message, in which escape sequences are shown as text.
 pub fn selected_table(keys: &[SelectedView<'_>], display: &DisplayContext) -> String {
-    table_of(keys, display)
+    table_of(keys, &display.without_color())
 }
