@@ -111,6 +111,8 @@ pub(super) fn run(args: Run, context: &mut Context) -> Result<ExitStatus, Error>
         None => start(&program, &temporary.issued(variables), args.fd, &relay),
     };
     let remains = temporary.delete(context).err();
+    // While signals are held back: none may leave the deleted key in an export.
+    let renewed = renewed.max(context.rewrite_exports());
     if let Some(error) = &remains {
         temporary.warn_of_remains(error, context);
     }

@@ -108,6 +108,8 @@ impl SignalRelay {
 
 impl Drop for SignalRelay {
     fn drop(&mut self) {
+        // Those that arrived since were the program's, which has ended.
+        while let Ok(Some(_)) = self.caught.read_signal() {}
         let _ = self.before.thread_set_mask();
     }
 }

@@ -1,12 +1,19 @@
 //! Programs with the code that `connect` prints for an API key.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::spawn;
 
+use super::backend::Backend;
 use super::{Kind, Setup};
 use crate::mail::Debian;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::program;
+use crate::serve::server::loopback;
 
 /// The programs, what runs each, and its file.
 const PROGRAMS: [(&str, &str, &str); 5] = [
@@ -56,6 +63,47 @@ fn each_program_calls_the_api_with_the_key_in_its_environment() {
             setup.expect_nothing_got_through();
         }
     }
+}
+
+#[test]
+fn no_program_sends_the_key_where_the_api_redirects_to() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "app-1"]);
+    let [api, elsewhere] = [loopback(), loopback()].map(|host| format!("{host}:17700"));
+    let elsewhere_received = Backend::start(&elsewhere);
+    let (listener, stranger) = (TcpListener::bind(&api).unwrap(), elsewhere.clone());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            counter.fetch_add(1, Ordering::SeqCst);
+            redirect(stream, &stranger);
+        }
+    });
+    sandbox.settings(&format!("[api]\nurl = \"http://{api}/\"\n"));
+    for (name, interpreter, file) in PROGRAMS {
+        let printed = sandbox.run(["connect", name, "app-1"]).expect(0);
+        fs::write(sandbox.home().join(file), &printed.stdout).unwrap();
+        let mut command = calling(&sandbox, interpreter, file);
+        command.env("APP_1_API_KEY", &secret).output().unwrap();
+        assert_eq!(asked.swap(0, Ordering::SeqCst), 1, "{name}");
+        let received = format!("{:?}", elsewhere_received.received());
+        assert!(!received.contains(&secret), "{name}: {received}");
+    }
+}
+
+/// Answers one request with a redirect to another server.
+fn redirect(mut stream: TcpStream, address: &str) {
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let _ = lines
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .count();
+    let answer = format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://{address}/\r\nContent-Length: 0\r\n\
+         Connection: close\r\n\r\n"
+    );
+    let _ = stream.write_all(answer.as_bytes());
 }
 
 /// Whether a program printed the backend's answer, which depends on the version of HTTP.

@@ -1,11 +1,13 @@
 //! Signals reach the program once.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use super::{command, in_shell, keys, with_a_vault};
 use crate::prompts::terminal::Terminal;
 use crate::sandbox::{POSTKEY, Sandbox};
+use crate::secrecy::watch::wait_for;
 
 /// Says which signals it gets within a second, and from whom; ends with status 9.
 const COUNT: &str = r#"
@@ -53,6 +55,33 @@ fn a_signal_that_kills_the_program_shows_in_the_status() {
         assert_eq!(child.wait().unwrap().code(), Some(status), "{name}");
         assert_eq!(keys(&sandbox), ["stays"]);
     }
+}
+
+#[test]
+fn a_signal_that_arrives_as_the_program_ends_ends_nothing_else() {
+    let sandbox = with_a_vault();
+    sandbox.settings(&format!(
+        "[[export]]\nformat = \"json\"\nfile = \"{}\"\n",
+        sandbox.home().join("keys.json").display()
+    ));
+    let mut command = command(&sandbox, &[], "echo $$; read line; exit 3");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut program = String::new();
+    output.read_line(&mut program).unwrap();
+    send("STOP", child.id());
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let stat = format!("/proc/{}/stat", program.trim());
+    wait_for("the end of the program", || {
+        fs::read_to_string(&stat).unwrap().contains(") Z ")
+    });
+    send("INT", child.id());
+    send("CONT", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(keys(&sandbox), ["stays"]);
+    let exported = fs::read_to_string(sandbox.home().join("keys.json")).unwrap();
+    assert!(!exported.contains("run-"), "{exported}");
 }
 
 #[test]

@@ -32,7 +32,11 @@ fn selected_keys_are_shown_before_they_are_deactivated() {
         terminal.expect("NAME").expect("mail").expect("web");
         terminal.expect("Deactivate 2 keys?").press(answer);
         assert_eq!(terminal.end(), status, "{}", terminal.shown());
-        assert!(!terminal.shown().contains("\\u{1b}"), "{}", terminal.shown());
+        assert!(
+            !terminal.shown().contains("\\u{1b}"),
+            "{}",
+            terminal.shown()
+        );
         assert_eq!(told(&statuses(&sandbox)), after);
     }
 }

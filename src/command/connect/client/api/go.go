@@ -19,7 +19,10 @@ func main() {
 		log.Fatal(err)
 	}
 	request.Header.Set("{header}", {go_header_value})
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	response, err := client.Do(request)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,7 +4,7 @@ const secret = process.env.{variable};
 if (!secret) throw new Error("{variable} is not set");
 
 const headers = { "{header}": {header_value} };
-const response = await fetch("{api_url}", { headers });
+const response = await fetch("{api_url}", { headers, redirect: "error" });
 const answer = await response.text();
 if (!response.ok) throw new Error(`${response.status}: ${answer}`);
 console.log(answer);
