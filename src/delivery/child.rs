@@ -75,12 +75,8 @@ impl ChildCommand {
     /// If it is not found.
     pub(super) fn program(&self) -> Result<PathBuf, Error> {
         let name = self.words.first().map_or("", String::as_str);
-        process::find_program(name.as_ref(), &self.folder).ok_or_else(|| {
-            let name = quoted(name);
-            let message = format!("program {name} not found");
-            Error::new(exit::ExitStatus::Trouble, message)
-                .with_hint("install it, or give its full path; programs are looked up in PATH")
-        })
+        process::find_program(name.as_ref(), &self.folder)
+            .ok_or_else(|| process::program_not_found(name.as_ref(), exit::ExitStatus::Trouble))
     }
 
     /// Runs it, with only the secret on its standard input and the key's other properties in its

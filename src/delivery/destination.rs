@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::delivery::child::ChildCommand;
 use crate::delivery::outcome::Delivery;
+use crate::delivery::place_lock::lock_place;
 use crate::delivery::preset_delivery::PresetDelivery;
 use crate::delivery::server_variables::ServerVariables;
+use crate::delivery::stored_delivery::StoredDelivery;
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::files::{self, env, result_file};
@@ -241,7 +243,7 @@ impl Destination {
         }
     }
 
-    /// Delivers a secret; a saved file must be synced afterwards.
+    /// Delivers a secret from the vault at this path; a saved file must be synced afterwards.
     ///
     /// # Errors
     /// If that fails, or `allow` does.
@@ -249,6 +251,7 @@ impl Destination {
         &self,
         issued: Issued<'_>,
         allow: impl Fn(&[u8], &[u8]) -> Result<(), Error>,
+        vault: &Path,
         context: &Context,
     ) -> Result<Delivery, Error> {
         match self {
@@ -299,7 +302,9 @@ impl Destination {
             }
             Self::Preset(preset) => {
                 let secret = issued.secret().expose();
-                let stored = preset.store(secret, |line| report(&issued, line, context))?;
+                let turn = lock_place(&preset.address, vault, context.settings.wait)?;
+                let report = |line: &str| report(&issued, line, context);
+                let stored = StoredDelivery::store(preset, secret, turn, report)?;
                 Ok(Delivery::Stored(Box::new(stored)))
             }
         }

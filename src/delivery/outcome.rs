@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::delivery::preset_delivery::StoredDelivery;
+use crate::delivery::stored_delivery::{StoredDelivery, Undone};
 use crate::error::{Error, Explained};
 use crate::exit::ExitStatus;
 use crate::files::env::EnvVariables;
@@ -98,7 +98,7 @@ impl Delivery {
                 Some((changed.undo().is_ok(), path.display().to_string()))
             }
             Self::Appended(appended) => Some((appended.undo().is_ok(), "the runner's file".into())),
-            Self::Stored(stored) => Some((stored.undo(), stored.place())),
+            Self::Stored(stored) => Some((stored.undo() != Undone::Unknown, stored.place())),
         };
         match undone_at {
             Some((true, destination)) => {

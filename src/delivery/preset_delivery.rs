@@ -1,4 +1,4 @@
-//! Delivers a secret to a secret manager by its own command-line tool, and reads it back.
+//! Runs the command-line tool of a secret manager, which stores a secret or reads it back.
 //!
 //! The secret goes to the tool's standard input, or to a file in memory that only the tool inherits
 //! (memfd_create(2)): nothing is left on a disk, however this process ends.
@@ -36,15 +36,18 @@ pub struct PresetDelivery {
     pub signals: Option<DeferredSignals>,
 }
 
-/// A secret that was stored in a secret manager.
-pub struct StoredDelivery {
-    delivery: PresetDelivery,
-    /// What was stored there before, if that could be read.
-    before: Option<Zeroizing<Vec<u8>>>,
+/// What a place in a secret manager holds.
+pub(super) enum PlaceContents {
+    /// Its tool cannot tell.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// What its tool prints.
+    Text(Zeroizing<Vec<u8>>),
 }
 
 /// How the tool failed.
-struct ToolFailure {
+pub(super) struct ToolFailure {
     /// The end of a sentence that begins with the command.
     why: String,
     command: String,
@@ -68,67 +71,32 @@ impl PresetDelivery {
         Err(missing.expect("a preset names a program"))
     }
 
-    /// Stores a secret and reads it back, where that is possible.
-    ///
-    /// # Errors
-    /// If it could not be stored, or something else is stored there. What was there before is
-    /// restored then, if it could be read.
-    pub(super) fn store(
-        &self,
-        secret: &str,
-        mut report: impl FnMut(&str),
-    ) -> Result<StoredDelivery, Error> {
-        let mut failed = |failure: ToolFailure| {
-            // The last line is part of the message.
-            let earlier = failure.lines.len().saturating_sub(1);
-            failure.lines[..earlier]
-                .iter()
-                .for_each(|line| report(line));
-            self.error(&failure)
-        };
-        let (before, is_missing) = match self.read() {
-            Ok(before) => (before, false),
-            Err(failure) if self.is_missing(&failure) => (None, true),
-            Err(failure) if self.field().is_some() => return Err(failed(failure)),
-            Err(_) => (None, false),
-        };
-        let text = match self.field() {
-            Some(field) => {
-                let stored = before.as_deref().map(Vec::as_slice);
-                stored_text::with_field(stored, field, secret).ok_or_else(|| self.no_document())?
-            }
-            None => stored_text::input(&self.address, secret),
-        };
-        self.write(&text, is_missing).map_err(failed)?;
-        let stored = StoredDelivery {
-            delivery: self.clone(),
-            before,
-        };
-        match self.expect_stored(secret) {
-            Ok(()) => Ok(stored),
-            Err(error) => Err(match stored.undo() {
-                true => error.with_hint("what was there before was restored"),
-                false => error,
-            }),
-        }
-    }
-
     /// The secret that is stored; `None` if the tool cannot read it.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn stored(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let text = match self.read() {
-            Err(failure) if self.is_missing(&failure) => Some(Zeroizing::default()),
-            outcome => outcome.map_err(|failure| self.error(&failure))?,
-        };
-        let preset = &self.address.preset;
-        let decoded = text.map(|text| stored_text::secret(&text, self.field(), preset.decode));
-        Ok(decoded)
+    pub(super) fn stored(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let found = self.read().map_err(|failure| self.error(&failure))?;
+        Ok(self.value(&found))
+    }
+
+    /// The secret in what a place holds, empty if there is none; `None` if that is unknown.
+    pub(super) fn value(&self, contents: &PlaceContents) -> Option<Zeroizing<Vec<u8>>> {
+        match contents {
+            PlaceContents::Unknown => None,
+            PlaceContents::Nothing => Some(Zeroizing::default()),
+            PlaceContents::Text(text) => {
+                let decode = self.address.preset.decode;
+                Some(stored_text::secret(text, self.field(), decode))
+            }
+        }
     }
 
     /// Makes sure that what is stored is the secret.
-    fn expect_stored(&self, secret: &str) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// If something else is, or it cannot be read.
+    pub(super) fn expect_stored(&self, secret: &str) -> Result<(), Error> {
         let end = Instant::now() + self.address.preset.lag;
         let shown = quoted(&self.address.text);
         loop {
@@ -138,7 +106,8 @@ impl PresetDelivery {
                 Ok(Some(_)) => "was written, but reading it back shows another value".to_owned(),
                 Err(error) => format!("was written, but cannot be read back: {error}"),
             };
-            let is_stopped = self.signals().signal().is_some();
+            let signals = self.signals.as_ref();
+            let is_stopped = signals.is_some_and(|signals| signals.signal().is_some());
             if Instant::now() >= end || is_stopped {
                 return Err(
                     Error::new(ExitStatus::Undelivered, format!("{shown} {why}")).with_hint(
@@ -152,30 +121,41 @@ impl PresetDelivery {
     }
 
     /// The field of the stored document that holds the secret, if the address names one.
-    fn field(&self) -> Option<&str> {
+    pub(super) fn field(&self) -> Option<&str> {
         let part = self.address.preset.field.as_ref()?;
         self.address.parts.get(part).map(String::as_str)
     }
 
-    /// What is stored, as the tool prints it; `None` if it cannot.
-    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, ToolFailure> {
-        let Some(words) = &self.address.preset.read else {
-            return Ok(None);
+    /// What is stored, as the tool prints it.
+    ///
+    /// # Errors
+    /// If the tool fails for another reason than that nothing is there.
+    pub(super) fn read(&self) -> Result<PlaceContents, ToolFailure> {
+        let preset = &self.address.preset;
+        let Some(words) = &preset.read else {
+            return Ok(PlaceContents::Unknown);
         };
         // One byte more shows that there is more.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT + 1));
-        self.run(words, None, Some(&mut text))?;
-        Ok(Some(text))
+        match self.run(words, None, Some(&mut text)) {
+            Err(failure) if self.is_missing(&failure) => return Ok(PlaceContents::Nothing),
+            outcome => outcome?,
+        }
+        let is_empty = stored_text::secret(&text, None, preset.decode).is_empty();
+        Ok(match is_empty {
+            true => PlaceContents::Nothing,
+            false => PlaceContents::Text(text),
+        })
     }
 
-    fn write(&self, text: &[u8], is_missing: bool) -> Result<(), ToolFailure> {
+    /// Stores a text.
+    ///
+    /// # Errors
+    /// If the tool fails; it may have stored it nevertheless.
+    pub(super) fn write(&self, text: &[u8]) -> Result<(), ToolFailure> {
         let preset = &self.address.preset;
         let create = preset.create.as_ref();
-        if let Some(words) = preset
-            .update
-            .as_ref()
-            .filter(|_| !is_missing || create.is_none())
-        {
+        if let Some(words) = &preset.update {
             match self.run(words, Some(text), None) {
                 Err(failure) if create.is_some() && self.is_missing(&failure) => {}
                 outcome => return outcome,
@@ -185,8 +165,9 @@ impl PresetDelivery {
     }
 
     fn is_missing(&self, failure: &ToolFailure) -> bool {
-        let mark = self.address.preset.missing.as_ref();
-        mark.is_some_and(|mark| failure.lines.iter().any(|line| line.contains(mark)))
+        let marks = &self.address.preset.missing;
+        let mut lines = failure.lines.iter();
+        lines.any(|line| marks.iter().any(|mark| line.contains(mark)))
     }
 
     /// Runs the tool with these arguments.
@@ -242,16 +223,12 @@ impl PresetDelivery {
             words,
             folder: self.folder.clone(),
             timeout: self.address.preset.timeout,
-            signals: Some(self.signals()),
+            signals: self.signals.clone(),
         }
     }
 
-    fn signals(&self) -> DeferredSignals {
-        let own = self.signals.clone();
-        own.unwrap_or_else(DeferredSignals::begin_once)
-    }
-
-    fn error(&self, failure: &ToolFailure) -> Error {
+    /// The error that the tool failed.
+    pub(super) fn error(&self, failure: &ToolFailure) -> Error {
         let message = format!("{} {}", quoted(&failure.command), failure.why);
         let error = Error::new(ExitStatus::Undelivered, message);
         match &self.address.preset.hint {
@@ -259,38 +236,12 @@ impl PresetDelivery {
             None => error,
         }
     }
-
-    fn no_document(&self) -> Error {
-        let shown = quoted(&self.address.text);
-        let message = format!("what is stored in {shown} is not a JSON object: it has no fields");
-        Error::new(ExitStatus::Undelivered, message)
-            .with_hint("name another secret; or leave out the field to replace it whole")
-    }
 }
 
-impl StoredDelivery {
-    /// Stores what was there before; returns whether that was possible.
-    pub(super) fn undo(&self) -> bool {
-        let preset = &self.delivery.address.preset;
-        let Some(before) = &self.before else {
-            return false;
-        };
-        let text = match self.delivery.field() {
-            Some(_) => before.clone(),
-            None => {
-                let before = stored_text::secret(before, None, preset.decode);
-                let Ok(before) = std::str::from_utf8(&before) else {
-                    return false;
-                };
-                stored_text::input(&self.delivery.address, before)
-            }
-        };
-        self.delivery.write(&text, false).is_ok()
-    }
-
-    /// The place, for messages.
-    pub(super) fn place(&self) -> String {
-        quoted(&self.delivery.address.text)
+impl ToolFailure {
+    /// The lines that are not part of the message, which has the last one.
+    pub(super) fn earlier_lines(&self) -> &[String] {
+        &self.lines[..self.lines.len().saturating_sub(1)]
     }
 }
 

@@ -10,6 +10,7 @@ use crate::destination::{DestinationSpec, DestinationText};
 use crate::error::Error;
 use crate::files::env::{self, EnvVariables};
 use crate::key::HashMemory;
+use crate::process::{DeferredSignals, kill_by_signal};
 use crate::settings::Presets;
 use crate::vault::{Error as VaultError, Record, Vault};
 use crate::verify::{SecretMatch, match_secret};
@@ -78,12 +79,18 @@ fn held(
             let value = found.value(secret.as_str()).unwrap_or_default();
             Ok(Some(Zeroizing::new(value.as_bytes().to_vec())))
         }
-        DestinationSpec::Preset(address) => PresetDelivery {
-            address: address.clone(),
-            folder: folder.to_owned(),
-            signals: None,
+        DestinationSpec::Preset(address) => {
+            let signals = DeferredSignals::begin_once();
+            let delivery = PresetDelivery {
+                address: address.clone(),
+                folder: folder.to_owned(),
+                signals: Some(signals.clone()),
+            };
+            let stored = delivery.stored();
+            // A tool that a signal stopped has shown nothing.
+            signals.signal().into_iter().for_each(kill_by_signal);
+            stored
         }
-        .stored(),
         DestinationSpec::Folder(_)
         | DestinationSpec::Job { .. }
         | DestinationSpec::Command { .. } => Ok(None),

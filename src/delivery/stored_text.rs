@@ -52,6 +52,17 @@ pub(super) fn with_field(
     serde_json::to_vec(&fields).ok().map(Zeroizing::new)
 }
 
+/// The document as it is `now`, with a field as it was before; `None` if one is no JSON object.
+pub(super) fn with_field_of(before: &[u8], now: &[u8], field: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut before: Map<String, Value> = serde_json::from_slice(before).ok()?;
+    let mut fields: Map<String, Value> = serde_json::from_slice(now).ok()?;
+    match before.remove(field) {
+        Some(value) => fields.insert(field.to_owned(), value),
+        None => fields.remove(field),
+    };
+    serde_json::to_vec(&fields).ok().map(Zeroizing::new)
+}
+
 /// The secret in what a tool printed; empty if there is none.
 pub(super) fn secret(printed: &[u8], field: Option<&str>, decode: Decoding) -> Zeroizing<Vec<u8>> {
     let printed = printed.strip_suffix(b"\n").unwrap_or(printed);
@@ -112,6 +123,11 @@ mod tests {
             br#"{"key":"new"}"#
         );
         assert!(with_field(Some(b"plain"), "key", "new").is_none());
+        let now = br#"{"key":"new","n":2}"#;
+        let restored = with_field_of(stored, now, "key").expect("objects");
+        assert_eq!(*restored, br#"{"n":2}"#);
+        let restored = with_field_of(br#"{"key":3}"#, now, "key").expect("objects");
+        assert_eq!(*restored, br#"{"key":3,"n":2}"#);
         assert_eq!(*secret(b"bmV3\n", None, Decoding::Base64), b"new");
         assert_eq!(*secret(b"not base64", None, Decoding::Base64), b"");
         assert_eq!(*secret(b"new\n", None, Decoding::Raw), b"new");

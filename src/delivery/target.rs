@@ -100,7 +100,8 @@ impl<'a> Target<'a> {
         // The file may have changed since it was checked.
         let allow =
             |before: &[u8], after: &[u8]| self.expect_no_overwrite(before, after, Some(vault));
-        self.destination.deliver(issued, allow, context)
+        self.destination
+            .deliver(issued, allow, vault.path(), context)
     }
 
     /// Delivers the key's existing secret again.

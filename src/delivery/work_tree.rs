@@ -6,8 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use which::which_in;
-
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -42,8 +40,14 @@ pub fn expect_untracked(path: &Path, context: &Context) -> Result<(), Error> {
             )));
         }
         Some(1) => {}
-        // It is no work tree, or not one that this user may look at.
-        _ => return Ok(()),
+        // As in a work tree of another owner.
+        _ => {
+            let root = shell_word(&file.root);
+            context.ui.warn(format!(
+                "cannot tell whether git tracks `{shown}`: `git -C {root} status` says why"
+            ));
+            return Ok(());
+        }
     }
     if file.run(&["check-ignore", "--quiet"]) == Some(1) {
         context.ui.warn(format!(
@@ -66,21 +70,22 @@ impl WorkTreeFile {
         Some(Self {
             path: below.join(path.file_name()?),
             root: root.to_owned(),
-            git: which_in("git", process::search_path(), root).ok()?,
+            git: process::find_installed("git")?,
         })
     }
 
     /// The exit status of git with these arguments and the file.
     fn run(&self, arguments: &[&str]) -> Option<i32> {
         // What a hook sets, or a repository's monitor, must not lead elsewhere.
-        let status = Command::new(&self.git)
+        let mut command = Command::new(&self.git);
+        for name in process::variables_of("GIT_") {
+            command.env_remove(name);
+        }
+        let status = command
             .args(["-c", "core.fsmonitor=false"])
             .args(arguments)
             .args([OsStr::new("--"), self.path.as_os_str()])
             .current_dir(&self.root)
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_INDEX_FILE")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

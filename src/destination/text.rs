@@ -233,7 +233,7 @@ mod tests {
             ("command:store", "nothing follows", "command: --"),
             (
                 "vualt:secret/app#key",
-                "no known kind",
+                "does not begin with a known kind",
                 "did you mean `vault`?",
             ),
             (
@@ -247,6 +247,11 @@ mod tests {
                 "docker-secret:app-key-2",
             ),
             ("gcp-sm:--x", "an address is", "gcp-sm:app-key"),
+            (
+                "vault:secret/app#a=b",
+                "`{key}` must not contain `=`",
+                "vault:secret/data/app#key",
+            ),
         ] {
             let error = parsed(text).expect_err(text);
             assert!(error.to_string().contains(rule), "{text}: {error}");

@@ -28,7 +28,7 @@ pub use hint::{NO_FILES, UNSYNCED, hint_of, hint_of_io, shell_word};
 pub use id::FileId;
 pub use input::open_input;
 pub use location::{Synced, expect_writable, is_of_folder};
-pub use lock::{FileLock, RETRY_INTERVAL};
+pub use lock::{FileLock, LockAttempt, LockFile};
 pub use path::{folder_of, real};
 pub use shared::Changed;
 pub use trust::FileRole;

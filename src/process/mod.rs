@@ -33,7 +33,9 @@ pub use foreground::SignalRelay;
 pub use launch::{Launch, is_open};
 pub use pager::Pager;
 pub use panic::report_panics;
-pub use program::{find_program, is_program_file, search_path};
+pub use program::{
+    find_installed, find_program, is_program_file, program_not_found, search_path, variables_of,
+};
 pub use signals::{DeferredSignals, kill_by_signal, outlives_terminal};
 pub use system::system;
 pub use time_zone::{LOCAL_TIME, time_zone};

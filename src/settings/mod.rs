@@ -45,7 +45,7 @@ use merge::merged;
 pub use origins::Origins;
 pub use overrides::Overrides;
 pub use path::expanded;
-pub use pattern::{AddressParts, PartTemplate};
+pub use pattern::{AddressParts, MAX_ADDRESS, PartTemplate};
 pub use permissions::Permissions;
 pub use plans::Plans;
 pub use policy::Policy;

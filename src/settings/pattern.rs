@@ -18,15 +18,38 @@ enum PatternPiece {
     Optional(Vec<PatternPiece>),
 }
 
+/// The most parts with `/` and `#` in them that a pattern has.
+const MAX_WIDE: usize = 2;
+
+/// The longest address, in bytes.
+pub const MAX_ADDRESS: usize = 1 << 10;
+
+/// What programs do not take for the value itself: an option, or a file or page to read it from.
+const NO_VALUES: [&str; 6] = ["-", "@", "file://", "fileb://", "http://", "https://"];
+
 /// The parts of an address by their names.
 pub type AddressParts = BTreeMap<String, String>;
 
 impl AddressPattern {
     /// The parts of an address; `None` if it does not match.
     pub fn parts(&self, address: &str) -> Option<AddressParts> {
+        if address.len() > MAX_ADDRESS {
+            return None;
+        }
         let pieces: Vec<&PatternPiece> = self.0.iter().collect();
         let mut parts = AddressParts::new();
         matches(&pieces, address, &mut parts).then_some(parts)
+    }
+
+    /// The names of the parts that may be left out.
+    pub(super) fn optional_names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for piece in &self.0 {
+            if let PatternPiece::Optional(inner) = piece {
+                collect(inner, &mut names);
+            }
+        }
+        names
     }
 
     /// The names of all parts.
@@ -43,6 +66,9 @@ impl FromStr for AddressPattern {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (pieces, rest) = pieces(text, false)?;
         match (rest, pieces.is_empty()) {
+            ("", false) if wide_parts(&pieces) > MAX_WIDE => {
+                Err("it must have at most two parts such as `{name*}`")
+            }
             ("", false) => Ok(Self(pieces)),
             _ => Err(UNBALANCED),
         }
@@ -67,7 +93,7 @@ fn pieces(text: &str, is_within: bool) -> Result<(Vec<PatternPiece>, &str), &'st
                 let is_wide = name.ends_with('*');
                 let name = name.trim_end_matches('*');
                 if !is_part_name(name) {
-                    return Err("a part's name is of a-z 0-9 _, as in `{name}`");
+                    return Err("only a-z, 0-9 and _ are allowed in a part's name, as in `{name}`");
                 }
                 found.push(PatternPiece::Part {
                     name: name.to_owned(),
@@ -84,6 +110,16 @@ fn pieces(text: &str, is_within: bool) -> Result<(Vec<PatternPiece>, &str), &'st
             Some(_) => return Err(UNBALANCED),
         }
     }
+}
+
+/// How many parts can be of any length: each more would multiply the time that matching takes.
+fn wide_parts(pieces: &[PatternPiece]) -> usize {
+    let wide = |piece: &PatternPiece| match piece {
+        PatternPiece::Literal(_) => 0,
+        PatternPiece::Part { is_wide, .. } => usize::from(*is_wide),
+        PatternPiece::Optional(inner) => wide_parts(inner),
+    };
+    pieces.iter().map(wide).sum()
 }
 
 fn is_part_name(name: &str) -> bool {
@@ -119,10 +155,11 @@ fn matches(pieces: &[&PatternPiece], text: &str, parts: &mut AddressParts) -> bo
         PatternPiece::Part { name, is_wide } => {
             let ends = text.char_indices().map(|(at, c)| (at + c.len_utf8(), c));
             for (end, character) in ends {
-                if !is_wide && matches!(character, '/' | '#') {
+                let is_other = !is_wide && matches!(character, '/' | '#');
+                if is_other || character.is_control() || is_expanded(&text[..end]) {
                     return false;
                 }
-                if is_value(&text[..end]) && matches(later, &text[end..], parts) {
+                if matches(later, &text[end..], parts) {
                     parts.insert(name.clone(), text[..end].to_owned());
                     return true;
                 }
@@ -132,9 +169,9 @@ fn matches(pieces: &[&PatternPiece], text: &str, parts: &mut AddressParts) -> bo
     }
 }
 
-/// Whether a text can be an argument: programs take one with a dash at its start for an option.
-fn is_value(text: &str) -> bool {
-    !text.starts_with('-') && !text.chars().any(char::is_control)
+/// Whether programs take an argument for something else than a value.
+fn is_expanded(text: &str) -> bool {
+    NO_VALUES.iter().any(|start| text.starts_with(start))
 }
 
 /// A text with parts of an address in it, as in `--secret={name}`.
@@ -175,6 +212,16 @@ impl PartTemplate {
         self.0.iter().filter_map(|piece| match piece {
             TemplatePiece::Literal(_) => None,
             TemplatePiece::Part(name) => Some(name.as_str()),
+        })
+    }
+
+    /// The parts that an equals sign follows, as in `{key}=-`.
+    pub(super) fn assigned(&self) -> impl Iterator<Item = &str> {
+        self.0.windows(2).filter_map(|pair| match pair {
+            [TemplatePiece::Part(name), TemplatePiece::Literal(text)] => {
+                text.starts_with('=').then_some(name.as_str())
+            }
+            _ => None,
         })
     }
 
@@ -227,6 +274,12 @@ mod tests {
             (vault, "#key", "none"),
             (vault, "-method=rw#key", "none"),
             (vault, "a\nb#key", "none"),
+            (vault, "@a#key", "none"),
+            (vault, "secret/app#@key", "none"),
+            ("{name*}[#{key}]", "file://a", "none"),
+            ("{name*}[#{key}]", "fileb://a", "none"),
+            ("{name*}[#{key}]", "https://a/b#c", "none"),
+            ("{name*}[#{key}]", "file:/a", "name=file:/a"),
             (file, "/etc/creds/app", "folder=/etc/creds name=app"),
             (file, "app", "name=app"),
             (file, "/etc/", "none"),
@@ -250,6 +303,21 @@ mod tests {
         for bad in ["", "{name", "[{name}", "{name}]", "{Name}", "{}", "[[{a}]]"] {
             bad.parse::<AddressPattern>().expect_err(bad);
         }
+    }
+
+    #[test]
+    fn a_long_address_is_rejected_early() {
+        let pattern: AddressPattern = "[{mount*}/data/]{path*}#{key}".parse().expect("pattern");
+        let longest = "/data/".repeat(MAX_ADDRESS / 6);
+        let start = std::time::Instant::now();
+        assert_eq!(pattern.parts(&longest), None);
+        assert_eq!(pattern.parts(&"a".repeat(1 << 20)), None);
+        assert!(start.elapsed() < std::time::Duration::from_secs(2));
+        let parts = pattern.parts(&format!("{}#k", "a".repeat(MAX_ADDRESS - 2)));
+        assert_eq!(parts.expect("an address").len(), 2);
+        "{a*}[{b*}]{c*}"
+            .parse::<AddressPattern>()
+            .expect_err("three");
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub struct Preset {
     pub update: Option<Vec<PartTemplate>>,
     /// The arguments that store it if nothing is there, and never overwrite anything.
     pub create: Option<Vec<PartTemplate>>,
-    /// What `update` prints if nothing is there.
-    pub missing: Option<String>,
+    /// What `read` and `update` print if nothing is there: any of these.
+    pub missing: Vec<String>,
     /// The text to store; the secret if `None`.
     pub input: Option<PartTemplate>,
     /// The part that names the field of a stored JSON document, if the address has it.
@@ -75,7 +75,8 @@ struct PresetSection {
     defaults: AddressParts,
     update: Option<Vec<String>>,
     create: Option<Vec<String>>,
-    missing: Option<String>,
+    #[serde(default)]
+    missing: Vec<String>,
     input: Option<String>,
     field: Option<String>,
     read: Option<Vec<String>>,
@@ -124,7 +125,7 @@ impl Preset {
         if self.update.is_none() && self.create.is_none() {
             return Err("it needs `update`, the arguments that store the secret".to_owned());
         }
-        if self.update.is_some() && self.create.is_some() != self.missing.is_some() {
+        if self.update.is_some() && self.create.is_some() && self.missing.is_empty() {
             return Err(
                 "`create` needs `missing`, what `update` prints if nothing is there".to_owned(),
             );
@@ -154,6 +155,15 @@ impl Preset {
         }
         expect(self.read.as_deref().unwrap_or_default(), &[])?;
         expect(self.input.as_slice(), &[VALUE_PART, BASE64_PART])?;
+        let mut of_input = self.input.iter().flat_map(PartTemplate::names);
+        let optional = self.address.optional_names();
+        let is_lacking =
+            |name: &&str| optional.contains(name) && !self.defaults.contains_key(*name);
+        if let Some(name) = of_input.find(is_lacking) {
+            return Err(format!(
+                "`input` has `{{{name}}}`, which an address may leave out: it needs a default"
+            ));
+        }
         let of_preset = self.defaults.keys().chain(&self.field);
         match of_preset
             .into_iter()
@@ -162,6 +172,12 @@ impl Preset {
             None => Ok(()),
             Some(name) => Err(format!("`{name}` is no part of `address`")),
         }
+    }
+
+    /// The parts that must not contain an equals sign: the tool takes what follows it for a value.
+    pub fn assigned_parts(&self) -> impl Iterator<Item = &str> {
+        let words = [&self.update, &self.create].into_iter().flatten();
+        words.flatten().flat_map(PartTemplate::assigned)
     }
 
     /// The parts of an address, with the defaults; `None` if it does not match the pattern.

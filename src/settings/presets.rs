@@ -73,7 +73,7 @@ impl Presets {
         let names = BUILT_IN.iter().map(|(name, _)| *name);
         let own = self.0.keys().map(String::as_str);
         let known: Vec<&str> = OTHER_FORMS.into_iter().chain(names).chain(own).collect();
-        let rule = "it begins with no known kind of destination";
+        let rule = "it does not begin with a known kind of destination";
         Err(Invalid::new("a destination", text, rule).with_hint(hint(name, &known)))
     }
 }
@@ -88,7 +88,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("it is empty"),
         name if OTHER_FORMS.contains(&name) => Some("it has another meaning"),
-        name if !name.bytes().all(is_fit) => Some("it is of a-z 0-9 -"),
+        name if !name.bytes().all(is_fit) => Some("only a-z, 0-9 and - are allowed"),
         _ => None,
     }
 }
@@ -140,6 +140,11 @@ mod tests {
                 "example",
                 "field = \"key\"\nread = [\"get\"]\nexample",
                 "`key` is no part",
+            ),
+            (
+                "\"{name}\"\nexample",
+                "\"[{app}/]{name}\"\ninput = \"{app}:{value}\"\nexample",
+                "`input` has `{app}`, which an address may leave out",
             ),
             ("example", "timeout = \"2h\"\nexample", "at most 30 minutes"),
             ("example", "argv = [\"x\"]\nexample", "unknown field `argv`"),

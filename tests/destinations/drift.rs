@@ -2,7 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::prompts::terminal::until;
 use crate::sandbox::Sandbox;
 
 const TO: &str = "vault:secret/app#key";
@@ -121,4 +128,26 @@ fn a_dry_run_of_apply_asks_the_secret_manager() {
     sandbox.recorded();
     sandbox.with_path(&["apply", "keys.toml"]).expect(0);
     assert_eq!(sandbox.recorded(), Vec::<String>::new());
+}
+
+#[test]
+fn a_signal_ends_the_check_and_is_no_finding() {
+    let sandbox = Sandbox::with_tools();
+    sandbox
+        .with_path(&["generate", "api", "web", "--to", TO])
+        .expect(0);
+    sandbox.write(
+        "bin/vault",
+        "#!/bin/sh\ncd \"$HOME\"\n: >begun\nexec sleep 60\n",
+    );
+    let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
+    let mut command = sandbox.command(["check", "--delivered"]);
+    command.env("PATH", path).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let begun = sandbox.home().join("begun");
+    assert!(until(Duration::from_secs(20), || begun.exists()));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    let run = child.wait_with_output().unwrap();
+    assert_eq!(run.status.signal(), Some(Signal::SIGTERM as i32), "{run:?}");
+    assert!(run.stdout.is_empty(), "{run:?}");
 }

@@ -1,6 +1,13 @@
 //! Deliveries that fail: the old secret stays valid, and the new one never is.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::secret_in;
+use crate::prompts::terminal::until;
 use crate::sandbox::{Run, Sandbox};
 
 const TO: &str = "vault:secret/data/app#key";
@@ -10,7 +17,8 @@ fn delivered() -> (Sandbox, String) {
     let sandbox = Sandbox::with_tools();
     sandbox.settings(
         "[destinations.slow]\nprogram = [\"vault\"]\naddress = \"{path*}#{key}\"\n\
-         example = \"a#b\"\nupdate = [\"kv\", \"put\", \"{path}\", \"{key}=-\"]\ntimeout = \"1s\"\n",
+         example = \"a#b\"\nupdate = [\"kv\", \"put\", \"{path}\", \"{key}=-\"]\ntimeout = \"1s\"\n\
+         read = [\"kv\", \"get\", \"{path}\"]\n",
     );
     sandbox
         .with_path(&["generate", "api", "web", "--to", TO])
@@ -40,6 +48,9 @@ fn the_old_secret_stays_valid_and_the_new_one_never_is() {
         ("differ", TO, "reading it back shows another value"),
         ("cut", TO, "reading it back shows another value"),
         ("hang", "slow:secret/app#key", "timed out after 1s"),
+        ("late", TO, "exited with status 3: connection lost"),
+        ("stuck", "slow:secret/app#key", "timed out after 1s"),
+        ("blind", TO, "exited with status 3: permission denied"),
     ] {
         for command in [&["rotate", "web"][..], &["regenerate", "--yes", "web"]] {
             let (sandbox, old) = delivered();
@@ -54,11 +65,17 @@ fn the_old_secret_stays_valid_and_the_new_one_never_is() {
             );
             expect_unchanged(&sandbox, &old, &run);
             let kept = sandbox.kept();
-            assert_eq!(
-                mode == "differ" || mode == "cut",
-                kept != old,
-                "{mode}: {kept}"
-            );
+            // The stub cuts off what is restored, too.
+            let is_lost = matches!(mode, "differ" | "cut");
+            assert_eq!(is_lost, kept != old, "{mode}: {kept}");
+            let is_restored = matches!(mode, "late" | "stuck");
+            for (part, is_expected) in [
+                ("what was there before was restored", is_restored),
+                ("may hold a secret that is not valid", is_lost),
+                ("nothing was written", mode == "blind"),
+            ] {
+                assert_eq!(run.stderr.contains(part), is_expected, "{mode}: {run:?}");
+            }
         }
     }
 }
@@ -101,7 +118,7 @@ fn what_was_there_before_is_restored_if_the_read_back_fails() {
     sandbox.write(
         "bin/vault",
         "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
-         *) if [ -e once ]; then cat >kept; else cat >/dev/null; echo other >kept; : >once; fi ;;\n\
+         *) if [ -e once ]; then cat >kept; else head -c 30 >kept; cat >/dev/null; : >once; fi ;;\n\
          esac\n",
     );
     let run = sandbox.with_path(&["rotate", "web", "--to", TO]).expect(6);
@@ -129,4 +146,93 @@ fn what_was_there_before_is_restored_if_the_secret_cannot_be_activated() {
     assert!(run.stderr.contains("was not activated"), "{run:?}");
     assert_eq!(sandbox.kept(), old);
     assert_eq!(sandbox.verify(&secret_in(&sandbox.read("other"))).1, 0);
+}
+
+#[test]
+fn what_somebody_else_wrote_meanwhile_stays() {
+    let (sandbox, old) = delivered();
+    sandbox.write(
+        "bin/vault",
+        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+         *) cat >/dev/null; echo theirs >kept; exit 3 ;;\nesac\n",
+    );
+    let run = sandbox.with_path(&["rotate", "web", "--to", TO]).expect(6);
+    assert_eq!(sandbox.kept(), "theirs\n");
+    expect_unchanged(&sandbox, &old, &run);
+}
+
+#[test]
+fn where_nothing_can_be_read_the_secret_may_be_left() {
+    for to in ["github-secret:acme/shop/KEY", "docker-secret:key"] {
+        let sandbox = Sandbox::with_tools();
+        sandbox.mode("late");
+        let run = sandbox
+            .with_path(&["generate", "api", "web", "--to", to])
+            .expect(6);
+        let says = format!("`{to}` may hold a secret that is not valid");
+        assert!(run.stderr.contains(&says), "{run:?}");
+    }
+}
+
+#[test]
+fn what_was_there_before_is_restored_after_a_signal() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let (sandbox, old) = delivered();
+        // Only the new secret is stuck.
+        sandbox.write(
+            "bin/vault",
+            "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+             *) cat >kept; [ -e once ] || { : >once; sleep 60; } ;;\nesac\n",
+        );
+        let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
+        let mut command = sandbox.command(["rotate", "web", "--to", TO]);
+        command.env("PATH", path).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let once = sandbox.home().join("once");
+        assert!(until(Duration::from_secs(20), || once.exists()));
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert!(
+            run.stderr.contains("what was there before was restored"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.kept(), old);
+        expect_unchanged(&sandbox, &old, &run);
+    }
+}
+
+#[test]
+fn deliveries_to_one_place_take_turns() {
+    let (sandbox, old) = delivered();
+    // The first delivery is slow and fails: the second begins only after it was undone.
+    sandbox.write(
+        "bin/vault",
+        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+         *) cat >kept; [ -e once ] || { : >once; sleep 4; exit 3; } ;;\nesac\n",
+    );
+    let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
+    let mut command = sandbox.command(["rotate", "web", "--to", TO]);
+    command.env("PATH", path).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let once = sandbox.home().join("once");
+    assert!(until(Duration::from_secs(20), || once.exists()));
+    let rotate = ["rotate", "web", "--to", TO, "--wait"];
+    let run = sandbox
+        .with_path(&[&rotate[..], &["1s"]].concat())
+        .expect(6);
+    assert!(
+        run.stderr
+            .contains("another process is delivering a secret to `vault:secret/data/app#key`"),
+        "{run:?}"
+    );
+    sandbox
+        .with_path(&[&rotate[..], &["20s"]].concat())
+        .expect(0);
+    let failed = child.wait_with_output().unwrap();
+    assert_eq!(failed.status.code(), Some(6), "{failed:?}");
+    assert_ne!(sandbox.kept(), old);
+    assert_eq!(sandbox.verify(&sandbox.kept()).1, 0);
+    let locks = std::fs::read_dir(sandbox.vault().parent().unwrap()).unwrap();
+    let mut names = locks.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.find(|name| name.contains("delivery")), None);
 }

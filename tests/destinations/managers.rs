@@ -11,6 +11,7 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
         "vault:secret/data/app#key",
         &[
             "vault kv get -mount=secret -field=key app",
+            "vault kv patch -mount=secret app key=-",
             "vault kv put -mount=secret -cas=0 app key=-",
             "vault kv get -mount=secret -field=key app",
         ],
@@ -24,6 +25,7 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
         "aws-sm:prod/app",
         &[
             "aws secretsmanager get-secret-value --secret-id prod/app --query SecretString --output text",
+            "aws secretsmanager put-secret-value --secret-id prod/app --secret-string file:///proc/self/fd/N",
             "aws secretsmanager create-secret --name prod/app --secret-string file:///proc/self/fd/N",
             "aws secretsmanager get-secret-value --secret-id prod/app --query SecretString --output text",
         ],
@@ -37,6 +39,7 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
         "gcp-sm:shop-1/app",
         &[
             "gcloud secrets versions access latest --secret=app --project=shop-1 --quiet",
+            "gcloud secrets versions add app --project=shop-1 --data-file=- --quiet",
             "gcloud secrets create app --project=shop-1 --data-file=- --quiet",
             "gcloud secrets versions access latest --secret=app --project=shop-1 --quiet",
         ],
@@ -62,20 +65,21 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
     (
         "kubernetes:shop/app#api-key",
         &[
-            "kubectl --namespace=shop get secret app -o=go-template={{index .data \"api-key\"}}",
+            "kubectl --namespace=shop get secret app -o=go-template={{with .data}}{{with index . \"api-key\"}}{{.}}{{ end }}{{ end }}",
             "kubectl apply --server-side --force-conflicts --field-manager=postkey-api-key -f -",
-            "kubectl --namespace=shop get secret app -o=go-template={{index .data \"api-key\"}}",
+            "kubectl --namespace=shop get secret app -o=go-template={{with .data}}{{with index . \"api-key\"}}{{.}}{{ end }}{{ end }}",
         ],
         &[
-            "kubectl --namespace=shop get secret app -o=go-template={{index .data \"api-key\"}}",
+            "kubectl --namespace=shop get secret app -o=go-template={{with .data}}{{with index . \"api-key\"}}{{.}}{{ end }}{{ end }}",
             "kubectl apply --server-side --force-conflicts --field-manager=postkey-api-key -f -",
-            "kubectl --namespace=shop get secret app -o=go-template={{index .data \"api-key\"}}",
+            "kubectl --namespace=shop get secret app -o=go-template={{with .data}}{{with index . \"api-key\"}}{{.}}{{ end }}{{ end }}",
         ],
     ),
     (
         "gitlab-var:API_KEY",
         &[
             "glab variable get API_KEY",
+            "glab variable update API_KEY --masked",
             "glab variable set API_KEY --masked",
             "glab variable get API_KEY",
         ],
@@ -239,7 +243,7 @@ fn openbao_is_used_where_vault_is_not_installed() {
     sandbox
         .with_path(&["generate", "api", "web", "--to", "vault:secret/app#key"])
         .expect(0);
-    assert_eq!(sandbox.recorded()[1], "bao kv put -cas=0 secret/app key=-");
+    assert_eq!(sandbox.recorded()[2], "bao kv put -cas=0 secret/app key=-");
 }
 
 #[test]
@@ -277,4 +281,35 @@ fn a_site_defines_its_own_secret_manager() {
         .expect(0);
     let kept: serde_json::Value = serde_json::from_str(&sandbox.read("app")).unwrap();
     assert_eq!(sandbox.verify(kept["token"].as_str().unwrap()).1, 0);
+}
+
+#[test]
+fn two_keys_of_one_document_are_both_kept() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.write("kept", "{}");
+    // Reading is slow, so that both would change the same document.
+    let stub = sandbox.read("bin/aws");
+    sandbox.write("bin/aws", &stub.replace("mode=$(", "sleep 0.3\nmode=$("));
+    std::thread::scope(|scope| {
+        for name in ["web", "ci"] {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                let to = format!("aws-sm:prod/app#{name}");
+                let wait = ["--wait", "30s"];
+                let command = ["generate", "api", name, "--to", &to];
+                sandbox.with_path(&[&command[..], &wait].concat()).expect(0);
+            });
+        }
+    });
+    let kept: serde_json::Value = serde_json::from_str(&sandbox.kept()).unwrap();
+    for name in ["web", "ci"] {
+        assert_eq!(sandbox.verify(kept[name].as_str().unwrap()).1, 0, "{kept}");
+    }
+    // One process may deliver both, too.
+    sandbox.write("names", "a\nb\n");
+    let to = "aws-sm:prod/app#{name}";
+    sandbox
+        .with_path(&["generate", "api", "--from", "names", "--to", to])
+        .expect(0);
+    assert_eq!(sandbox.kept().matches("xkeypost-").count(), 4);
 }

@@ -42,3 +42,18 @@ fn systemd_creds_decrypts_what_was_delivered() {
             .any(|part| part == &secret.as_bytes()[10..18])
     );
 }
+
+#[test]
+fn a_file_that_is_no_credential_stays() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::below(concat!(env!("CARGO_MANIFEST_DIR"), "/target"));
+    sandbox.write("notes", "dear diary\n");
+    let to = format!("systemd-creds:{}/notes", sandbox.home().display());
+    let run = sandbox
+        .run(["generate", "api", "web", "--to", &to])
+        .expect(6);
+    assert!(run.stderr.contains("nothing was written"), "{run:?}");
+    assert_eq!(sandbox.read("notes"), "dear diary\n");
+}

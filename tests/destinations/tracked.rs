@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 /// A home with a work tree `shop`, which tracks `tracked.env` and ignores `*.key`.
 fn work_tree() -> Sandbox {
@@ -101,4 +101,47 @@ fn without_git_nothing_is_checked() {
     ]);
     let run = command.env("PATH", sandbox.home()).output().unwrap();
     assert!(run.status.success(), "{run:?}");
+}
+
+const TRACKED: [&str; 5] = [
+    "generate",
+    "api",
+    "web",
+    "--to",
+    "env:shop/app/tracked.env#KEY",
+];
+
+#[test]
+fn neither_the_environment_nor_the_work_tree_replaces_git() {
+    let sandbox = work_tree();
+    let hostile = sandbox.home().join("shop/git");
+    fs::write(&hostile, "#!/bin/sh\n: >\"$HOME/ran\"\nexit 1\n").unwrap();
+    fs::set_permissions(&hostile, fs::Permissions::from_mode(0o700)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    for (variable, value) in [
+        ("PATH", format!(":.:{path}")),
+        ("GIT_COMMON_DIR", "/tmp".to_owned()),
+        ("GIT_INDEX_FILE", "/dev/null".to_owned()),
+        ("GIT_CEILING_DIRECTORIES", "/".to_owned()),
+    ] {
+        let mut command = sandbox.command(TRACKED);
+        let run = Run::of(command.env(variable, value).output().unwrap()).expect(6);
+        assert!(
+            run.stderr.contains("is tracked by git"),
+            "{variable}: {run:?}"
+        );
+        assert!(!sandbox.home().join("ran").exists(), "{variable}");
+    }
+}
+
+#[test]
+fn a_work_tree_that_git_does_not_understand_is_warned_of() {
+    let sandbox = work_tree();
+    fs::remove_file(sandbox.home().join("shop/.git/HEAD")).unwrap();
+    let run = sandbox.run(TRACKED).expect(0);
+    assert!(
+        run.stderr
+            .contains("cannot tell whether git tracks `shop/app/tracked.env`"),
+        "{run:?}"
+    );
 }

@@ -1,26 +1,18 @@
 //! Allows one `apply` at a time: two that create the same key at once would each deliver a secret,
 //! and only one of them would be valid.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::Instant;
-
-use nix::fcntl::OFlag;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{FileLock, RETRY_INTERVAL};
+use crate::files::{LockAttempt, LockFile};
 use crate::vault::Vault;
 
-/// Keeps other `apply` runs away from the vault while it exists, but no other commands. The kernel
-/// releases the lock however the process ends.
+/// Keeps other `apply` runs away from the vault while it exists, but no other commands.
 pub(super) struct ApplyLock {
-    _turn: FileLock,
-    path: PathBuf,
+    _turn: LockFile,
 }
 
 impl ApplyLock {
@@ -30,38 +22,13 @@ impl ApplyLock {
         let mut path = vault.path().as_os_str().to_owned();
         path.push(".apply");
         let path = PathBuf::from(path);
-        let end = Instant::now() + context.settings.wait;
-        loop {
-            let Ok(file) = open(&path) else {
-                return Ok(None);
-            };
-            match FileLock::at(file, end.saturating_duration_since(Instant::now())) {
-                Ok(Some(turn)) => match turn.is_at(&path) {
-                    Ok(true) => return Ok(Some(Self { _turn: turn, path })),
-                    // The previous holder may have removed the file.
-                    Ok(false) if Instant::now() < end => sleep(RETRY_INTERVAL),
-                    Ok(false) => return Err(busy()),
-                    Err(error) => return Err(cannot_lock(&path, &error)),
-                },
-                Ok(None) => return Err(busy()),
-                Err(_) => return Ok(None),
-            }
+        match LockFile::wait_for(&path, context.settings.wait) {
+            Ok(LockAttempt::Locked(turn)) => Ok(Some(Self { _turn: turn })),
+            Ok(LockAttempt::Busy) => Err(busy()),
+            Ok(LockAttempt::NoFile(_)) => Ok(None),
+            Err(error) => Err(cannot_lock(&path, &error)),
         }
     }
-}
-
-impl Drop for ApplyLock {
-    fn drop(&mut self) {
-        // Only an empty file is left, which the next run locks.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn open(path: &Path) -> std::io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(0o600);
-    options.custom_flags(flags.bits()).open(path)
 }
 
 fn cannot_lock(path: &Path, error: &io::Error) -> Error {

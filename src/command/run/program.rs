@@ -26,7 +26,7 @@ impl Program {
                 Err(Error::new(ExitStatus::NotExecutable, message)
                     .with_hint("give it execute permission, or run its interpreter"))
             }
-            None => Err(not_found(name)),
+            None => Err(process::program_not_found(name, ExitStatus::NoProgram)),
         }
     }
 
@@ -52,10 +52,4 @@ impl Program {
             _ => "run it without postkey to see whether it works",
         })
     }
-}
-
-fn not_found(name: &OsStr) -> Error {
-    let message = format!("program {} not found", quoted(&name.to_string_lossy()));
-    Error::new(ExitStatus::NoProgram, message)
-        .with_hint("install it, or give its full path; programs are looked up in PATH")
 }

@@ -1,0 +1,100 @@
+//! Allows one delivery at a time to a place in a secret manager: undoing one could otherwise write a
+//! secret that is no longer valid over a valid one, and of two changes of one document one be lost.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
+
+use crate::destination::PresetAddress;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{LockAttempt, LockFile};
+use crate::key::quoted;
+
+/// A place that only this process delivers to, from this vault, while it exists.
+pub(super) type PlaceLock = Arc<LockFile>;
+
+/// The locks of this process: several keys may go to one document.
+static HELD: Mutex<Vec<Weak<LockFile>>> = Mutex::new(Vec::new());
+
+/// Waits for other processes that deliver to the place.
+///
+/// # Errors
+/// If that takes too long, or no file can be locked beside the vault.
+pub(super) fn lock_place(
+    address: &PresetAddress,
+    vault: &Path,
+    wait: Duration,
+) -> Result<PlaceLock, Error> {
+    let path = lock_path(address, vault);
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.retain(|lock| lock.strong_count() > 0);
+    let mut own = held.iter().filter_map(Weak::upgrade);
+    if let Some(lock) = own.find(|lock| lock.path() == path) {
+        return Ok(lock);
+    }
+    match LockFile::wait_for(&path, wait) {
+        Ok(LockAttempt::Locked(lock)) => {
+            let lock = Arc::new(lock);
+            held.push(Arc::downgrade(&lock));
+            Ok(lock)
+        }
+        Ok(LockAttempt::Busy) => {
+            let shown = quoted(&address.text);
+            let message = format!("another process is delivering a secret to {shown}");
+            Err(Error::new(ExitStatus::Undelivered, message)
+                .with_hint("try again, or wait longer with --wait 5m"))
+        }
+        Ok(LockAttempt::NoFile(error)) | Err(error) => {
+            let message = format!("cannot lock `{}`: {error}", path.display());
+            Err(Error::new(ExitStatus::Undelivered, message)
+                .with_hint("check the file system that the vault is on"))
+        }
+    }
+}
+
+/// The lock file of the whole secret or document, whatever field of it the address names.
+fn lock_path(address: &PresetAddress, vault: &Path) -> PathBuf {
+    let (kind, _) = address.text.split_once(':').unwrap_or_default();
+    let mut digest = Sha256::new_with_prefix(kind);
+    for (name, value) in &address.parts {
+        if address.preset.field.as_ref() != Some(name) {
+            digest.update(format!("\0{name}={value}"));
+        }
+    }
+    let mut path = vault.as_os_str().to_owned();
+    path.push(".delivery-");
+    path.push(Base64UrlUnpadded::encode_string(&digest.finalize()));
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::{DestinationSpec, DestinationText};
+    use crate::settings::Presets;
+
+    fn path(text: &str) -> PathBuf {
+        let named: DestinationText = text.parse().expect(text);
+        let name = "ci".parse().expect("a name");
+        match named.spec(&name, &Presets::default(), "".as_ref(), &[]) {
+            Ok(DestinationSpec::Preset(address)) => lock_path(&address, "/v.db".as_ref()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_fields_of_a_document_share_a_lock() {
+        assert_eq!(path("aws-sm:prod/app#a"), path("aws-sm:prod/app#b"));
+        assert_eq!(path("aws-sm:prod/app#a"), path("aws-sm:prod/app"));
+        let others = ["aws-sm:prod/b#a", "pass:prod/app", "gopass:prod/app"];
+        for other in others {
+            assert_ne!(path("aws-sm:prod/app"), path(other), "{other}");
+        }
+        // Its tool changes one field and keeps the others.
+        assert_ne!(path("vault:secret/app#a"), path("vault:secret/app#b"));
+    }
+}
