@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# faultloop.sh: runs one command once for every system call it makes, each time with one
-# fault injected at that call by strace, and lets an adapter judge what is left on disk.
+# faultloop.sh: runs one command once for every system call it makes (-m kill: that changes
+# something), each time with one fault injected at that call by strace, and lets an adapter judge
+# what is left on disk.
 #
 #   faultloop.sh -a ADAPTER -m kill|once|sticky [-A] [-o OUT] [-c CALLS] [-e ERRNOS] [-s START_RE]
 #                [-j JOBS] [-t SECONDS] [-n MAX]
