@@ -11,7 +11,7 @@ use crate::delivery::place_lock::lock_place;
 use crate::delivery::preset_delivery::PresetDelivery;
 use crate::delivery::server_variables::ServerVariables;
 use crate::delivery::stored_delivery::StoredDelivery;
-use crate::destination::DestinationSpec;
+use crate::destination::{DestinationSpec, KEY_NAME};
 use crate::error::Error;
 use crate::files::{self, env, result_file};
 use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, redact_secrets};
@@ -135,7 +135,7 @@ impl Destination {
             let path = std::path::absolute(path).ok()?;
             path.into_os_string().into_string().ok()
         };
-        match self {
+        let text = match self {
             Self::Output { .. } | Self::Job { .. } => None,
             Self::File { path, format } => {
                 let is_alone = *format == Format::Text;
@@ -150,8 +150,14 @@ impl Destination {
                 "command: {}",
                 redact_secrets(&command.words.join(" "))
             )),
-            Self::Preset(preset) => Some(preset.address.text.clone()),
-        }
+            Self::Preset(preset) if preset.is_of_current_project() => None,
+            Self::Preset(preset) => match preset.relative_path() {
+                Some((kind, path)) => whole(&path).map(|path| format!("{kind}:{path}")),
+                None => Some(preset.address.text.clone()),
+            },
+        };
+        // A name in braces would become the key's.
+        text.filter(|text| !text.contains(KEY_NAME))
     }
 
     /// Makes sure that GitHub's runner accepts the variables.

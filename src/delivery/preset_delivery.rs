@@ -71,6 +71,21 @@ impl PresetDelivery {
         Err(missing.expect("a preset names a program"))
     }
 
+    /// Whether the tool finds out by its folder which project is meant.
+    pub(super) fn is_of_current_project(&self) -> bool {
+        let project = self.address.preset.project.as_ref();
+        project.is_some_and(|project| !self.address.parts.contains_key(project))
+    }
+
+    /// The kind of destination and the path of its file, if the address names that from the folder in
+    /// which the tool runs.
+    pub(super) fn relative_path(&self) -> Option<(&str, PathBuf)> {
+        let (kind, address) = self.address.text.split_once(':')?;
+        let is_relative = address.contains('/') && !address.starts_with('/');
+        let is_relative = is_relative && self.address.preset.is_path;
+        is_relative.then(|| (kind, self.folder.join(address)))
+    }
+
     /// The secret that is stored; `None` if the tool cannot read it.
     ///
     /// # Errors

@@ -164,6 +164,9 @@ impl<'a> Target<'a> {
     /// Where a new secret, called `what`, is now; or that it was shown only once.
     pub fn describe(&self, what: &str, is_sealed: bool) -> Option<String> {
         match self.destination() {
+            Some(destination) if matches!(self.destination, Destination::Command(_)) => {
+                Some(format!("{what} was {destination}"))
+            }
             Some(destination) => Some(format!("{what} is {destination}")),
             None if is_sealed => None,
             None => Some(format!("{what} is shown only once: save it now")),

@@ -7,5 +7,5 @@ mod variables;
 
 pub use preset_address::PresetAddress;
 pub use spec::DestinationSpec;
-pub use text::{CommandWord, DestinationText};
+pub use text::{CommandWord, DestinationText, KEY_NAME};
 pub use variables::SecretVariables;

@@ -10,7 +10,7 @@ use crate::key::{Invalid, KeyName, looks_like_a_secret};
 use crate::settings::{Presets, Timeout, expanded};
 
 /// Stands for the key's name in a destination.
-const NAME: &str = "{name}";
+pub const KEY_NAME: &str = "{name}";
 
 /// The longest destination, in bytes.
 const MAX_LENGTH: usize = 4096;
@@ -75,7 +75,7 @@ impl DestinationText {
     /// Whether it takes the secrets of several keys, since it names each.
     pub fn is_of_each_key(&self) -> bool {
         match self.kind() {
-            _ if self.text.contains(NAME) => true,
+            _ if self.text.contains(KEY_NAME) => true,
             "dir" | "command" => true,
             "env" => !self.rest().contains('#'),
             "github-env" | "github-output" => self.rest().is_empty(),
@@ -85,7 +85,7 @@ impl DestinationText {
 
     /// The folder for one file per key, if it is the same for all.
     pub fn folder(&self) -> Option<Result<PathBuf, Invalid>> {
-        let is_one = self.kind() == "dir" && !self.text.contains(NAME);
+        let is_one = self.kind() == "dir" && !self.text.contains(KEY_NAME);
         is_one.then(|| self.path(self.rest().trim_end_matches('/'), Path::new("")))
     }
 
@@ -101,7 +101,7 @@ impl DestinationText {
         folder: &Path,
         command: &[CommandWord],
     ) -> Result<DestinationSpec, Invalid> {
-        let rest = self.rest().replace(NAME, name.as_str());
+        let rest = self.rest().replace(KEY_NAME, name.as_str());
         let path = |text: &str| self.path(text, folder);
         Ok(match self.kind() {
             "file" => DestinationSpec::File(path(&rest)?),

@@ -286,6 +286,11 @@ mod tests {
             (all, "acme/shop/KEY", "name=KEY owner=acme repo=shop"),
             (all, "KEY", "name=KEY"),
             (all, "acme/KEY", "none"),
+            (
+                "[{project*}/]{name}",
+                "a/b/shop/KEY",
+                "name=KEY project=a/b/shop",
+            ),
             ("{name*}[#{key}]", "prod/app", "name=prod/app"),
             ("{name*}[#{key}]", "prod/app#k", "key=k name=prod/app"),
         ] {

@@ -27,6 +27,10 @@ pub struct Preset {
     pub address: AddressPattern,
     /// That pattern as it is written.
     pub address_text: String,
+    /// Whether an address with a `/` is the path of a file.
+    pub is_path: bool,
+    /// The part that names a project, if the tool takes that of the current folder without it.
+    pub project: Option<String>,
     /// An example of an address.
     pub example: String,
     /// Parts that an address may leave out.
@@ -70,6 +74,9 @@ pub enum Decoding {
 struct PresetSection {
     program: Vec<String>,
     address: String,
+    #[serde(default)]
+    path: bool,
+    project: Option<String>,
     example: String,
     #[serde(default)]
     defaults: AddressParts,
@@ -100,6 +107,8 @@ impl TryFrom<PresetSection> for Preset {
             programs: section.program,
             address,
             address_text: section.address,
+            is_path: section.path,
+            project: section.project,
             example: section.example,
             defaults: section.defaults,
             update: words(section.update),
@@ -164,7 +173,7 @@ impl Preset {
                 "`input` has `{{{name}}}`, which an address may leave out: it needs a default"
             ));
         }
-        let of_preset = self.defaults.keys().chain(&self.field);
+        let of_preset = self.defaults.keys().chain(&self.field).chain(&self.project);
         match of_preset
             .into_iter()
             .find(|name| !own.contains(&name.as_str()))

@@ -1,4 +1,5 @@
-//! Where keys' secrets were last delivered; never the secrets.
+//! Where secrets were delivered; never the secrets. What an aborted rotation brings back is still
+//! known, and what was delivered nowhere has no destination.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -7,7 +8,7 @@ use super::column::timestamp;
 use super::{Change, Error, KeyId, Vault};
 use crate::key::KeyName;
 
-/// Where a key's secret was last delivered.
+/// Where a key's current secret was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastDelivery {
     /// The destination, as `--to` names it.
@@ -17,9 +18,10 @@ pub struct LastDelivery {
 }
 
 impl Vault {
-    /// Where a key's secret was last delivered, if anywhere that is remembered.
+    /// Where a key's current secret was delivered, if anywhere that is remembered.
     pub fn last_delivery(&self, id: KeyId) -> Result<Option<LastDelivery>, Error> {
-        let query = "SELECT destination, delivered_at FROM deliveries WHERE key_id = ?1";
+        let query = "SELECT destination, delivered_at FROM deliveries JOIN secrets USING (tail)
+                     WHERE key_id = ?1 AND retires_at IS NULL";
         let mut statement = self.connection.prepare_cached(query)?;
         let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
         let Some((destination, at)) = found.optional()? else {
@@ -31,10 +33,11 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// Remembers where a key's secret was delivered, instead of where the one before was.
+    /// Remembers where a key's current secret was delivered.
     pub fn remember_delivery(&self, name: &KeyName, destination: &str) -> Result<(), Error> {
-        let remember = "INSERT OR REPLACE INTO deliveries (key_id, destination, delivered_at)
-                        SELECT id, ?2, ?3 FROM keys WHERE name = ?1";
+        let remember = "INSERT OR REPLACE INTO deliveries (tail, destination, delivered_at)
+                        SELECT tail, ?2, ?3 FROM secrets JOIN keys ON id = key_id
+                        WHERE name = ?1 AND retires_at IS NULL";
         let mut remember = self.transaction.prepare_cached(remember)?;
         remember.execute(params![name.as_str(), destination, self.now().as_second()])?;
         Ok(())

@@ -40,12 +40,12 @@ fn show_tells_where_the_secret_was_delivered() {
 
 #[test]
 fn without_a_terminal_a_note_names_the_destination() {
-    let sandbox = Sandbox::with_tools();
-    sandbox
-        .with_path(&["generate", "api", "web", "--to", TO])
-        .expect(0);
-    let kept = sandbox.kept();
     for command in [&["regenerate", "--yes", "web"][..], &["rotate", "web"]] {
+        let sandbox = Sandbox::with_tools();
+        sandbox
+            .with_path(&["generate", "api", "web", "--to", TO])
+            .expect(0);
+        let kept = sandbox.kept();
         let run = sandbox.with_path(command).expect(0);
         assert!(
             run.stderr
@@ -86,4 +86,58 @@ fn on_a_terminal_it_asks_whether_to_deliver_there() {
             }
         }
     }
+}
+
+#[test]
+fn each_secret_has_its_destination() {
+    let sandbox = Sandbox::with_tools();
+    let place = || {
+        let to = sandbox.show("web")["delivered_to"].clone();
+        let to = to.as_str().unwrap_or_default();
+        to.rsplit('/').next().unwrap_or_default().to_owned()
+    };
+    sandbox.with_path(&["generate", "api", "web", "--to", "file:a"]);
+    sandbox.with_path(&["rotate", "web", "--to", "file:b"]);
+    assert_eq!(place(), "b");
+    sandbox.run(["rotate", "--abort", "--yes", "web"]).expect(0);
+    assert_eq!(place(), "a");
+    sandbox.with_path(&["rotate", "web", "--to", "file:c"]);
+    sandbox
+        .run(["rotate", "--finish", "--yes", "web"])
+        .expect(0);
+    assert_eq!(place(), "c");
+    // Nobody knows where this one went.
+    sandbox.run(["regenerate", "--yes", "web"]).expect(0);
+    assert_eq!(place(), "");
+    sandbox.with_path(&["check", "--delivered"]).expect(0);
+}
+
+#[test]
+fn what_would_name_another_destination_is_not_remembered() {
+    let sandbox = Sandbox::with_tools();
+    sandbox
+        .run(["generate", "api", "web", "--save", "{name}.key"])
+        .expect(0);
+    assert!(sandbox.show("web")["delivered_to"].is_null());
+    // These depend on the folder.
+    for (name, to, is_remembered) in [
+        ("a", "gitlab-var:KEY", false),
+        ("b", "gitlab-var:acme/shop/KEY", true),
+        ("c", "github-secret:KEY", false),
+        ("d", "github-secret:acme/shop/KEY", true),
+    ] {
+        sandbox
+            .with_path(&["generate", "api", name, "--to", to])
+            .expect(0);
+        let shown = sandbox.show(name)["delivered_to"].clone();
+        assert_eq!(shown == to, is_remembered, "{to}: {shown}");
+    }
+    let to = ["--to", "systemd-creds:creds/ci"];
+    sandbox
+        .with_path(&[&["generate", "api", "ci"][..], &to].concat())
+        .expect(0);
+    let shown = sandbox.show("ci")["delivered_to"].clone();
+    let shown = shown.as_str().unwrap();
+    assert!(shown.starts_with("systemd-creds:/"), "{shown}");
+    assert!(shown.ends_with("/creds/ci"), "{shown}");
 }

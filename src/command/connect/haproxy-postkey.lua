@@ -1,4 +1,4 @@
--- HAProxy: asks `postkey serve` about each request. Made by `postkey connect haproxy`; on Debian
+-- HAProxy: asks `postkey serve` about each request. Printed by `postkey connect haproxy`; on Debian
 -- it belongs in /etc/haproxy/postkey.lua.
 local credentials = { {haproxy_asked} }
 -- By these a browser's question before a request is known (CORS); it asks for no WebSocket.

@@ -7,9 +7,9 @@ CREATE TABLE labels (
 ) WITHOUT ROWID;
 ALTER TABLE keys ADD COLUMN owner TEXT CHECK (owner <> '');
 
--- Where each key's secret was last delivered; never the secret.
+-- Where each secret was delivered; never the secret.
 CREATE TABLE deliveries (
-  key_id       INTEGER PRIMARY KEY REFERENCES keys (id) ON DELETE CASCADE,
+  tail         TEXT PRIMARY KEY REFERENCES secrets (tail) ON DELETE CASCADE,
   destination  TEXT NOT NULL CHECK (destination <> ''),
   delivered_at INTEGER NOT NULL CHECK (typeof(delivered_at) = 'integer')
-);
+) WITHOUT ROWID;

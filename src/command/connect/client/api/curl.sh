@@ -1,5 +1,5 @@
-# Calls the API with {key}. Made by `postkey connect curl`.
+# Calls the API with {key}. Printed by `postkey connect curl`.
 # {source}
 # curl reads the header from standard input, so that the secret is in no argument.
 printf '{header}: {scheme}%s\n' "${variable}" |
-  curl --fail-with-body --silent --show-error --header @- '{api_url}'
+  curl --globoff --fail-with-body --silent --show-error --header @- '{api_url}'

@@ -1,4 +1,4 @@
-// Calls the API with {key}. Made by `postkey connect go`.
+// Calls the API with {key}. Printed by `postkey connect go`.
 // {source}
 package main
 

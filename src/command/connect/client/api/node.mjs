@@ -1,4 +1,4 @@
-// Calls the API with {key}. Made by `postkey connect node`, for Node.js 18 or later.
+// Calls the API with {key}. Printed by `postkey connect node`, for Node.js 18 or later.
 // {source}
 const secret = process.env.{variable};
 if (!secret) throw new Error("{variable} is not set");

@@ -1,5 +1,5 @@
 <?php
-// Calls the API with {key}. Made by `postkey connect php`, for PHP 8 or later.
+// Calls the API with {key}. Printed by `postkey connect php`, for PHP 8 or later.
 // {source}
 $secret = getenv('{variable}') ?: throw new RuntimeException('{variable} is not set');
 $options = ['header' => "{header}: {scheme}$secret", 'timeout' => 10, 'follow_location' => 0];

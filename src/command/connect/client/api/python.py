@@ -1,4 +1,4 @@
-# Calls the API with {key}. Made by `postkey connect python`.
+# Calls the API with {key}. Printed by `postkey connect python`.
 # {source}
 import os
 from urllib.request import Request, urlopen

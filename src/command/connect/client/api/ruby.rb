@@ -1,4 +1,4 @@
-# Calls the API with {key}. Made by `postkey connect ruby`, for Ruby 3 or later.
+# Calls the API with {key}. Printed by `postkey connect ruby`, for Ruby 3 or later.
 # {source}
 require "net/http"
 

@@ -1,4 +1,4 @@
-# Sends a mail with {key}. Made by `postkey connect curl`.
+# Sends a mail with {key}. Printed by `postkey connect curl`.
 # {source}
 # curl reads the login from standard input, so that the secret is in no argument.
 printf 'user = "{username}:%s"\n' "${variable}" |

@@ -1,4 +1,4 @@
-# For Django, in settings.py: sends mail with {key}. Made by `postkey connect django`.
+# For Django, in settings.py: sends mail with {key}. Printed by `postkey connect django`.
 # {source}
 import os
 

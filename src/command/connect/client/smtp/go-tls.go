@@ -1,4 +1,4 @@
-// Sends a mail with {key}. Made by `postkey connect go`.
+// Sends a mail with {key}. Printed by `postkey connect go`.
 // {source}
 package main
 

@@ -1,6 +1,6 @@
 <?php
 // For Laravel 11 or later, in config/mail.php: sends mail with {key}.
-// Made by `postkey connect laravel`; the file's other settings stay as they are.
+// Printed by `postkey connect laravel`; the file's other settings stay as they are.
 // {source}
 return [
     'default' => 'smtp',

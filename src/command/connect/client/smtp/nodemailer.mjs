@@ -1,4 +1,4 @@
-// Sends a mail with {key}. Made by `postkey connect nodemailer`.
+// Sends a mail with {key}. Printed by `postkey connect nodemailer`.
 // {source}
 // It needs `npm install nodemailer`.
 import { createTransport } from "nodemailer";

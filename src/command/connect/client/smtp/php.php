@@ -1,5 +1,5 @@
 <?php
-// Sends a mail with {key}. Made by `postkey connect php`, for PHP 8 or later.
+// Sends a mail with {key}. Printed by `postkey connect php`, for PHP 8 or later.
 // {source}
 // It needs `composer require phpmailer/phpmailer`.
 use PHPMailer\PHPMailer\PHPMailer;

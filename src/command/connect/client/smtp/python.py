@@ -1,4 +1,4 @@
-# Sends a mail with {key}. Made by `postkey connect python`.
+# Sends a mail with {key}. Printed by `postkey connect python`.
 # {source}
 import os
 import smtplib

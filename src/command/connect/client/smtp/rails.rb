@@ -1,5 +1,5 @@
 # For Rails, in config/environments/production.rb: sends mail with {key}.
-# Made by `postkey connect rails`. {source}
+# Printed by `postkey connect rails`. {source}
 Rails.application.configure do
   config.action_mailer.delivery_method = :smtp
   config.action_mailer.smtp_settings = {

@@ -1,4 +1,4 @@
-# Sends a mail with {key}. Made by `postkey connect ruby`.
+# Sends a mail with {key}. Printed by `postkey connect ruby`.
 # {source}
 # It needs Ruby 3.1 or later, and there `gem install net-smtp`.
 require "net/smtp"

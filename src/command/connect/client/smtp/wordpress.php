@@ -1,9 +1,9 @@
 <?php
 /**
- * Plugin Name: Mail with a key of postkey's
+ * Plugin Name: Mail with a postkey key
  *
  * For WordPress, in wp-content/mu-plugins/postkey.php: sends mail with {key}.
- * Made by `postkey connect wordpress`, for PHP 8 or later.
+ * Printed by `postkey connect wordpress`, for PHP 8 or later.
  * {source}
  */
 add_action('phpmailer_init', function ($mail) {
