@@ -21,12 +21,15 @@ use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable, quoted};
 use crate::ui::{Format, replacement_hint};
 use crate::vault::Vault;
 
+/// Where the flags are in the help.
+pub const HEADING: &str = "Delivery of the secret";
+
 /// The flag that allows overwriting another key's secret.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Overwrite {
     /// With --save or --to: replaces the secret of another key, or another vault, in the file;
     /// nobody can show it again
-    #[arg(long, requires = "named-destination")]
+    #[arg(long, help_heading = HEADING, requires = "named-destination")]
     replace: bool,
 }
 
@@ -49,8 +52,9 @@ pub struct DeliveredKey<'a> {
 pub struct DeliveryOptions {
     /// Where the secret goes instead of standard output: file:PATH, dir:PATH (a file per key),
     /// env:PATH#VAR, github-env:VAR, github-output:VAR, a secret manager as in
-    /// vault:secret/app#key, or command: with the command after --; `postkey help ci` lists all; {name} stands for the key's name
-    #[arg(long, value_name = "DESTINATION", group = "named-destination")]
+    /// vault:secret/app#key, or command: with the command after --; `postkey help ci` lists all;
+    /// {name} stands for the key's name
+    #[arg(long, help_heading = HEADING, value_name = "DESTINATION", group = "named-destination")]
     #[arg(conflicts_with = "env_name")]
     pub(super) to: Option<DestinationText>,
     /// With --to command: the command, which reads the secret from its standard input
@@ -58,22 +62,22 @@ pub struct DeliveryOptions {
     pub(super) command: Vec<CommandWord>,
     /// Write the secret to a file, mode 0600, and nothing to standard output; with --format env
     /// only its variables are set in the file
-    #[arg(long, value_name = "FILE", group = "named-destination")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", group = "named-destination")]
     #[arg(value_parser = arguments::parser("a file to save to", NOT_A_FILE))]
     pub(super) save: Option<PathBuf>,
     /// The secret's variable; implies --format env
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, help_heading = HEADING, value_name = "VAR")]
     pub(super) env_name: Option<Variable>,
     /// SMTP: the username's variable; by default named after the secret's
-    #[arg(long, value_name = "VAR", requires = "env_name")]
+    #[arg(long, help_heading = HEADING, value_name = "VAR", requires = "env_name")]
     pub(super) env_username: Option<Variable>,
     /// In GitHub Actions: mask the secret in the job's log, and set its variables for the job's
     /// later steps (env) or as outputs of this one (output); mask only masks, beside --save
-    #[arg(long, value_name = "FOR")]
+    #[arg(long, help_heading = HEADING, value_name = "FOR")]
     #[arg(value_parser = arguments::one_of::<Github>())]
     pub(super) github: Option<Github>,
     /// Print the secret even if standard output is the log of a CI job
-    #[arg(long, conflicts_with_all = ["to", "save", "github"])]
+    #[arg(long, help_heading = HEADING, conflicts_with_all = ["to", "save", "github"])]
     pub(super) print_secret: bool,
 }
 

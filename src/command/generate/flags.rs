@@ -12,7 +12,7 @@ use crate::context::access_flags::AccessFlags;
 use crate::context::dry_run::DryRun;
 use crate::context::label_flags::LabelFlags;
 use crate::context::passphrase::PassphraseSource;
-use crate::delivery::options::{DeliveryOptions, Overwrite};
+use crate::delivery::options::{DeliveryOptions, HEADING, Overwrite};
 use crate::error::Error;
 use crate::key::{
     Access, Description, Expiry, Key, KeyName, Kind, Limit, Sealer, Status, Tail, Username,
@@ -107,7 +107,8 @@ pub struct Generate {
     pub(super) from: Option<PathBuf>,
     /// With --from: write each secret to a file in this folder, named after the key (and its
     /// format, as in ci.env); existing files are never replaced
-    #[arg(long, value_name = "FOLDER", value_parser = arguments::paths())]
+    #[arg(long, help_heading = HEADING, value_name = "FOLDER")]
+    #[arg(value_parser = arguments::paths())]
     pub(super) save_dir: Option<PathBuf>,
 }
 
