@@ -89,7 +89,7 @@ fn verify_identify_explain_and_usage_tell_of_a_decoy_by_name() {
         Run::of(child.output().unwrap())
     };
     let told = with(&["identify"]).expect(0).stdout;
-    let never = "decoy: `old-ci` is a decoy, which opens nothing; never used, as far";
+    let never = "decoy: `old-ci` is a decoy, which opens nothing; no recorded use";
     assert!(told.starts_with(never), "{told}");
     let verify = with(&[
         "verify",

@@ -248,7 +248,7 @@ fn names_and_selectors_are_not_mixed() {
         ("set web --where-unused 1d --owner x", "--where-unused"),
     ] {
         let refused = run(&sandbox, &format!("{line} --yes")).expect(2);
-        let told = format!("keys are both named and selected with {flag}");
+        let told = format!("names cannot be combined with {flag}");
         assert!(refused.stderr.contains(&told), "{line}: {refused:?}");
     }
     let refused = run(&sandbox, "delete --label team=shop --confirm web").expect(2);

@@ -108,7 +108,7 @@ impl Delete {
                 true if context.ui.format.is_for_machines() => {}
                 true => keys.print(context)?,
                 false => {
-                    let hint = "pass --yes; --dry-run shows the keys";
+                    let hint = "pass --yes; to see the keys first, use --dry-run";
                     if !are_confirmed(&all, hint, || keys.show(context), context)? {
                         context.ui.note("nothing was deleted");
                         return Ok(ExitStatus::No);

@@ -167,7 +167,7 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
     match (since, until) {
         (Some(since), Some(until)) if since >= until => {
             let message = format!("--since {since} is not before --until {until}");
-            Err(Error::usage(message).with_hint("give the earlier one to --since"))
+            Err(Error::usage(message).with_hint("--since must be the earlier time"))
         }
         _ => Ok(()),
     }

@@ -162,7 +162,7 @@ impl SelectedKeys {
     /// Makes sure that there is somebody to ask.
     pub fn expect_answer(&self, verb: KeyVerb, context: &Context) -> Result<(), Error> {
         let needed = format!("{} {} requires confirmation", verb.doing, self.counted());
-        let hint = "pass --yes; --dry-run shows the keys";
+        let hint = "pass --yes; to see the keys first, use --dry-run";
         context.ui.expect_interactive(&needed, hint)
     }
 

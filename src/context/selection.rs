@@ -67,7 +67,7 @@ pub fn chosen(
 pub fn expect_one_way(has_names: bool, selector: Option<&str>) -> Result<(), Error> {
     match selector {
         Some(flag) if has_names => {
-            let message = format!("keys are both named and selected with {flag}");
+            let message = format!("names cannot be combined with {flag}");
             Err(Error::usage(message).with_hint(format!("omit the names, or {flag}")))
         }
         _ => Ok(()),

@@ -43,7 +43,7 @@ impl DeliveryOptions {
             folder.display()
         );
         Err(Error::usage(message).with_hint(format!(
-            "name a file in it; for many keys, `--save-dir {word}` writes one file per key"
+            "give the name of a file in that folder; for many keys, `--save-dir {word}` writes one file per key"
         )))
     }
 

@@ -21,7 +21,7 @@ impl DeliveryOptions {
         if let Some(variable) = &self.env_name {
             let message = format!("--env-name {variable} is one variable, for several keys");
             return Err(Error::usage(message)
-                .with_hint("use --format env: each key has variables named after it"));
+                .with_hint("use --format env, which names the variables after each key"));
         }
         if let Some(to) = &self.to {
             return match to.is_of_each_key() {
@@ -29,7 +29,7 @@ impl DeliveryOptions {
                     "{} is one destination, for several keys",
                     quoted(&to.to_string())
                 ))
-                .with_hint("write {name} where the name of each key belongs")),
+                .with_hint("write `{name}` where the name of each key should go")),
                 true if to.has_variables() => expect_own_variables(names),
                 true => Ok(()),
             };
@@ -46,7 +46,7 @@ impl DeliveryOptions {
 }
 
 fn needs_name(format: &str) -> Error {
-    Error::usage("several secrets need a format that names the key of each")
+    Error::usage("several secrets require a format that names the key of each")
         .with_hint(format!("use {format}"))
 }
 

@@ -286,7 +286,7 @@ pub fn note_new_variables(saved: &Saved, context: &Context) {
 
 /// The error that the secret could not be saved.
 pub fn save_error(error: impl Into<Error>) -> Error {
-    failure("save", "name a file that can be written", error.into())
+    failure("save", "name a file that you can write to", error.into())
 }
 
 /// The error that the secret could not be delivered to a command.

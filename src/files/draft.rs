@@ -205,13 +205,13 @@ fn refusal(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
     if found.is_symlink() {
         Some(("is a symbolic link", "name the file itself"))
     } else if found.is_dir() {
-        Some(("is a folder", "name a file in it"))
+        Some(("is a folder", "give the name of a file in that folder"))
     } else if !found.is_file() {
         Some(("is not a regular file", "name another one"))
     } else if matches!(existing, IfExists::Keep) {
         Some(("already exists", "name another file, or move that one away"))
     } else if found.nlink() > 1 {
-        Some(("has more than one hard link", "remove the other link"))
+        Some(("has more than one hard link", "remove the other hard links"))
     } else {
         None
     }

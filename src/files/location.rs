@@ -228,7 +228,7 @@ fn folder_error(path: &Path, source: io::Error) -> Error {
         ErrorKind::IsADirectory => Error::Refused {
             path: path.to_owned(),
             why: "is a folder",
-            hint: "name a file in it",
+            hint: "give the name of a file in that folder",
         },
         _ => failed(path, source),
     }

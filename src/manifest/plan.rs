@@ -283,7 +283,7 @@ impl ManifestKey {
             "the username `{}` belongs to the key `{username_owner}`",
             username.unwrap_or_default()
         );
-        let hint = "choose another; keys can share only a username that is an email address";
+        let hint = "choose another; keys can share a username only if it is an email address";
         self.taken(message, hint)
     }
 

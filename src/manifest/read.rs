@@ -317,7 +317,7 @@ fn expect_distinct(keys: &[ManifestKey], own: Option<&Path>, mistakes: &mut Mani
                 let message =
                     format!("the username `{username}` belongs to the key on line {first}");
                 let hint =
-                    "choose another; keys can share only a username that is an email address";
+                    "choose another; keys can share a username only if it is an email address";
                 mistakes.note(key.line, mistake(message, hint));
             }
         }

@@ -246,7 +246,7 @@ fn number(number: impl ToCompactString) -> HeaderValue {
 
 /// A name or a number as a header's value.
 fn plain(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("names and numbers have none but plain characters")
+    HeaderValue::from_str(text).expect("names and numbers contain only plain characters")
 }
 
 /// Whether the secret is valid, even if it may not do this or not now: only then is the limit

@@ -131,7 +131,9 @@ impl FromStr for KeyHeader {
             return refused("it is longer than 64 characters");
         }
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(is_plain) {
-            return refused("it has letters, digits and `-` only, and begins with a letter");
+            return refused(
+                "it may contain only letters, digits and `-`, and must begin with a letter",
+            );
         }
         if name == "authorization" {
             let invalid = Invalid::new(

@@ -268,7 +268,11 @@ mod tests {
                 "`soon` is not a rule's time",
             ),
             ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
-            ("[usage]\nkeep = \"36h\"", 2, "for whole days, from 1d"),
+            (
+                "[usage]\nkeep = \"36h\"",
+                2,
+                "a whole number of days, from 1d",
+            ),
             (
                 "[serve]\nlisten = \"0.0.0.0:1\"",
                 2,

@@ -38,7 +38,7 @@ impl FromStr for Retention {
             .filter(|days| (1..=MAX_DAYS).contains(days));
         let days = days.and_then(|days| i64::try_from(days).ok());
         days.map(Self).ok_or_else(|| {
-            let rule = format!("usage is kept for whole days, from 1d to {MAX_DAYS}d");
+            let rule = format!("it must be a whole number of days, from 1d to {MAX_DAYS}d");
             Invalid::new("a retention period", text, rule).with_hint("write `90d` or `400d`")
         })
     }

@@ -61,7 +61,7 @@ impl Ui {
             Some(mark) => Err(Error::usage(format!(
                 "standard input is a terminal, but `{mark}` is set, and nobody types in a CI job"
             ))
-            .with_hint("redirect standard input, as in `<FILE`")),
+            .with_hint("redirect standard input from a file, as in `<FILE`")),
         }
     }
 

@@ -166,7 +166,7 @@ pub enum Error {
     NameTaken(KeyName),
     /// Another key has this username.
     #[error("the username `{0}` belongs to another key")]
-    #[diagnostic(help("choose another; keys can share only a username that is an email address"))]
+    #[diagnostic(help("choose another; keys can share a username only if it is an email address"))]
     UsernameTaken(Username),
     /// The login already has an imported password.
     #[error("the login `{0}` already has an imported password")]

@@ -53,7 +53,7 @@ fn is_a_folder(path: &Path) -> Error {
     Error::Unsafe {
         path: path.to_owned(),
         why: "is a folder",
-        hint: "name a file in it",
+        hint: "give the name of a file in that folder",
     }
 }
 
@@ -123,14 +123,14 @@ fn file_fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     } else if kind.is_dir() {
         Some((
             "is a folder",
-            "name a file in it, as in --vault FOLDER/vault.db",
+            "give the name of a file in that folder, as in --vault FOLDER/vault.db",
         ))
     } else if !kind.is_file() {
         Some(("is not a regular file", "name another file with --vault"))
     } else if file.nlink() > 1 {
         Some((
             "has more than one hard link",
-            "remove the other link, or copy the file",
+            "remove the other hard links, or copy the file",
         ))
     } else if file.uid() != geteuid().as_raw() {
         Some((

@@ -44,7 +44,7 @@ const CASES: [Case; 33] = [
         |s| fs::hard_link(s.vault(), beside(s, "second")).unwrap(),
         "place",
         "hard link",
-        "remove the other link",
+        "remove the other hard links",
     ),
     (
         |s| sql(s, "CREATE TABLE stowaway (x)"),

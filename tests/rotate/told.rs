@@ -158,7 +158,7 @@ fn show_reports_a_rotations_progress_and_next_step() {
     ]);
     verify(&sandbox, &old, "203.0.113.9");
     expect(&[
-        &format!("new {}: never used", shown(&new)),
+        &format!("new {}: no recorded use", shown(&new)),
         &format!("old {}: used ", shown(&old)),
         "next: replace the old one with the new one",
     ]);
@@ -190,7 +190,7 @@ fn finishing_warns_if_the_new_secret_is_unused_or_the_old_one_in_use() {
     begin();
     let unused = finish("text").expect(0);
     assert!(
-        unused.stderr.contains("the new secret has never been used"),
+        unused.stderr.contains("the new secret has no recorded use"),
         "{unused:?}"
     );
     let (old_of_both, new) = (sandbox.show("ci")["tail"].clone(), begin());

@@ -147,7 +147,7 @@ fn identify_reports_the_use_of_dead_secrets() {
             .expect(0);
         assert!(run.stdout.contains(expected), "{run:?}");
     };
-    identify("; never used since, as far as recorded");
+    identify("; no recorded use since");
     for address in ["203.0.113.66", "203.0.113.67", "203.0.113.66"] {
         let verify = ["verify", "--ip", address];
         sandbox.run_with_input(verify, secret.as_bytes()).expect(1);

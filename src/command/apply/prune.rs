@@ -61,7 +61,7 @@ impl<'a> UnmanagedKeys<'a> {
         if keys.is_empty() {
             return Ok(true);
         }
-        let hint = "pass --yes; without --prune nothing is deleted";
+        let hint = "pass --yes to delete them, or omit --prune to delete nothing";
         let show = || keys.iter().for_each(|key| key.warn_of_loss(context));
         are_confirmed(keys, hint, show, context)
     }

@@ -59,7 +59,9 @@ impl ManifestSource {
         };
         let found = fs::metadata(path).map_err(|error| failed(&error))?;
         if found.is_dir() {
-            return Err(failed(&"it is a folder").with_hint("name a file in it"));
+            return Err(
+                failed(&"it is a folder").with_hint("give the name of a file in that folder")
+            );
         }
         if !found.is_file() {
             return Err(failed(&"it is not a regular file")

@@ -175,7 +175,7 @@ impl DoctorReport<'_> {
             .any(|name| contradicted.contains(name))
         {
             true => {
-                "restore a backup, or `postkey delete NAME`: the key does not match the audit log"
+                "the key does not match the audit log: restore a backup, or run `postkey delete NAME`"
             }
             false => otherwise,
         };

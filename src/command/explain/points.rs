@@ -59,7 +59,7 @@ impl ExplainReport<'_> {
             MAX_NAMED,
         );
         let message = format!("there is {named}");
-        let fix = "remove them where the secret is kept: it is letters, digits and `-` only";
+        let fix = "remove them where the secret is kept: it contains only letters, digits and `-`";
         self.fails("characters", message, fix);
     }
 

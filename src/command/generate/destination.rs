@@ -65,10 +65,12 @@ impl BulkDestination {
                 args.delivery.expect(context)?;
                 Ok(Self::Lines)
             }
-            (None, _) => Err(Error::usage("many secrets need a destination").with_hint(
-                "--save-dir FOLDER writes one file per key, --format jsonl prints one object \
+            (None, _) => Err(
+                Error::usage("a destination is required for several secrets").with_hint(
+                    "--save-dir FOLDER writes one file per key, --format jsonl prints one object \
                      per line",
-            )),
+                ),
+            ),
         }
     }
 

@@ -27,7 +27,8 @@ const ENDED_VERDICTS: [Verdict; 6] = [
 ];
 
 /// Why the report cannot go to `-`.
-pub const NOT_A_FILE: DashMeaning = DashMeaning::Nothing("standard output is for the secret");
+pub const NOT_A_FILE: DashMeaning =
+    DashMeaning::Nothing("standard output is reserved for the secret");
 
 /// Writes the report on the revoked keys.
 pub fn write(

@@ -233,7 +233,7 @@ impl<'a> Rotation<'a> {
         match transition {
             SecretTransition::Complete => {}
             SecretTransition::NotStarted => {
-                ui.warn("the new secret has never been used, as far as recorded: is it in use?");
+                ui.warn("the new secret has no recorded use: is it in use?");
             }
             SecretTransition::Partial(last) => {
                 let last = self.last_use(used, last);

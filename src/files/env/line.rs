@@ -57,7 +57,7 @@ const CONTINUED: EditRefusal = (
 );
 const COMMAND: EditRefusal = (
     "the value runs a command",
-    "write the value itself, or put it in single quotes",
+    "write the literal value, or put the value in single quotes",
 );
 
 /// The entries of the text.
@@ -322,7 +322,7 @@ fn expect_lookup(inner: &str) -> Result<(), EditRefusal> {
         true => Ok(()),
         false => Err((
             "`${…}` does more than look a variable up",
-            "write the value itself, or put it in single quotes",
+            "write the literal value, or put the value in single quotes",
         )),
     }
 }

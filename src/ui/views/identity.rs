@@ -126,7 +126,7 @@ impl<'a> IdentifiedText<'a> {
             .refusals
             .as_ref()
             .map(|refusals| match refusals.last_at {
-                None => format!("; never used{since}, as far as recorded"),
+                None => format!("; no recorded use{since}"),
                 Some(last_at) => {
                     let times = counted(refusals.count as i64, "time", "times");
                     let from = refusals.last_address.as_ref();

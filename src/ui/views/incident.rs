@@ -6,6 +6,7 @@ use super::count_of_refusals;
 use super::counted;
 use super::entry::{describe_changes, who};
 use super::mail;
+use super::usage::NO_RECORDED_USE;
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
 use crate::ui::{DisplayContext, time};
@@ -345,7 +346,7 @@ fn at(moment: Timestamp) -> String {
 }
 
 fn at_or_never(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| "never, as far as recorded".to_owned(), at)
+    moment.map_or_else(|| NO_RECORDED_USE.to_owned(), at)
 }
 
 /// `2026-11-22 10:00:00Z by ops@host1`

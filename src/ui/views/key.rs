@@ -6,7 +6,7 @@ use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::recorded::Recorded;
 use super::secret::{self, SecretView};
-use super::usage::{NEVER_USED, allowance, described, labeled_lines};
+use super::usage::{NO_RECORDED_USE, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Allowance, Key, Kind, Labels, Limit, Networks, Senders, Tail, quoted};
 use crate::ui::listing::{Item, Row, table_of};
@@ -122,7 +122,7 @@ impl<'a> KeyView<'a> {
         if let Some(last_used_at) = self.last_used_at {
             facts.push(("last used", display.moment_and_distance(last_used_at)));
         } else if self.is_recorded {
-            facts.push(("last used", NEVER_USED.to_owned()));
+            facts.push(("last used", NO_RECORDED_USE.to_owned()));
         }
         table::facts(&facts)
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text;
+use super::usage::NO_RECORDED_USE;
 use crate::key::{Key, Retiring};
 use crate::ui::DisplayContext;
 use crate::usage::{Details, SecretTransition, SecretUse};
@@ -40,7 +41,7 @@ impl<'a> SecretView<'a> {
 /// A secret's use: `first used 3 minutes ago, last used just now`.
 pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String {
     let Some(used) = used else {
-        return "never used, as far as recorded".to_owned();
+        return NO_RECORDED_USE.to_owned();
     };
     let (first, last) = (
         display.distance(used.first_at),

@@ -14,7 +14,7 @@ use crate::ui::{DisplayContext, spark};
 use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
 
 /// The text for a key that was never accepted.
-pub(super) const NEVER_USED: &str = "never, as far as recorded";
+pub(super) const NO_RECORDED_USE: &str = "no recorded use";
 
 /// How many days the column of bars shows.
 const SPARK_DAYS: usize = 14;
@@ -244,7 +244,7 @@ fn limit_used(key: &Key, details: &Details, display: &DisplayContext) -> Option<
 
 fn last_use_told(details: &Details, display: &DisplayContext) -> String {
     let Some(last) = details.last_used_at() else {
-        return NEVER_USED.to_owned();
+        return NO_RECORDED_USE.to_owned();
     };
     match details.address_of_last_use() {
         Some(address) => format!("{}, from {address}", display.moment_and_distance(last)),
@@ -265,7 +265,7 @@ fn requests(details: &Details, display: &DisplayContext) -> Option<String> {
 /// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
 pub fn last_use(details: &Details, display: &DisplayContext) -> String {
     match last_use_line(details, display) {
-        None => "never used, as far as recorded".to_owned(),
+        None => NO_RECORDED_USE.to_owned(),
         Some(last) => format!("last used {last}"),
     }
 }
