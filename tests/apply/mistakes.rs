@@ -62,7 +62,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             save("{ file = \".local\" }"),
             1,
             "is a folder",
-            "a file in it",
+            "a file in that folder",
         ),
         (
             save("{ command = [\"no-such-thing\"] }"),

@@ -64,7 +64,7 @@ fn an_active_key_requires_typing_its_name() {
         let mut terminal = sandbox.on_terminal(["apply", "keys.toml", "--prune"]);
         terminal
             .expect("- delete")
-            .expect("never used")
+            .expect("no recorded use")
             .expect(question);
         terminal.press(keys);
         assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());

@@ -71,7 +71,7 @@ fn many_keys_need_a_destination_that_tells_them_apart() {
             2,
             "is one destination, for several keys",
         ),
-        ("env:.env#KEY", 2, "write {name} where"),
+        ("env:.env#KEY", 2, "write `{name}` where"),
         ("env:.env", 0, "each secret was delivered to `env:.env`"),
     ] {
         let run = sandbox

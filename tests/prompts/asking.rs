@@ -114,7 +114,7 @@ fn replacing_a_secret_requires_confirmation() {
         let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
         terminal
             .expect("will stop working at once")
-            .expect("never used")
+            .expect("no recorded use")
             .expect("`postkey rotate ci` would keep both secrets valid")
             .expect("[y/N]")
             .press(keys);
