@@ -9,7 +9,7 @@ use crate::context::dry_run::DryRun;
 use crate::context::key_selector::KeySelector;
 use crate::context::selected_keys::{KeyVerb, SelectedKeys};
 use crate::context::selection;
-use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, each};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, WantedName, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, KeyName, Status};
@@ -21,7 +21,8 @@ use crate::vault::{self, Action, Change, Contradiction, Record, Vault};
 /// Their secrets do not change. A key that is already active stays active.
 ///
 /// Selectors such as --label choose inactive keys instead of names, and all of them are activated or
-/// none: on a terminal it shows them and asks for confirmation. If no key matches, it exits 0.
+/// none: on a terminal it shows them and asks for confirmation. Revoked keys are skipped, since
+/// their secrets have leaked. If no key matches, it exits 0.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -58,8 +59,26 @@ pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, E
     match selection::chosen(args.names, &args.selector, QUESTION, context)? {
         None => Ok(selection::report_cancelled(context)),
         Some(ChosenKeys::Named(names)) => change.each(&names, context, |_, _, _| Ok(true)),
-        Some(ChosenKeys::Selected(keys)) => change.selected(&keys, context),
+        Some(ChosenKeys::Selected(mut keys)) => {
+            skip_revoked(&mut keys, context)?;
+            change.selected(&keys, context)
+        }
     }
+}
+
+/// Leaves out keys whose secrets have leaked: whoever activates many keys may not know of those.
+fn skip_revoked(keys: &mut SelectedKeys, context: &Context) -> Result<(), Error> {
+    let vault = context.open()?;
+    keys.retain(|record| {
+        let is_revoked = vault.is_revoked(record.id)?;
+        if is_revoked {
+            let name = &record.key.name;
+            context.ui.warn(format!(
+                "`{name}` was revoked: skipped; `postkey activate {name}` activates it all the same"
+            ));
+        }
+        Ok(!is_revoked)
+    })
 }
 
 /// A change of keys' status.
@@ -89,7 +108,7 @@ impl StatusChange {
         let mut vault = context.open_to(self.dry_run)?;
         let now = Context::clock();
         let mut changed = Vec::new();
-        let highest = each(names, context, |name, context| {
+        let highest = each(names, context, |WantedName { name, .. }, context| {
             if !self.dry_run.is_dry_run && !is_confirmed(name, context, &vault)? {
                 return Ok(ExitStatus::No);
             }

@@ -7,7 +7,7 @@ use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
 use crate::context::Context;
 use crate::context::key_selector::KeyProperties;
 use crate::context::selection;
-use crate::context::selection::{KeysToRead, NameArgument, chosen_or_all, each};
+use crate::context::selection::{KeysToRead, NameArgument, NameList, chosen_or_all, each};
 use crate::context::usage_reader::UsageReader;
 use crate::delivery::not_delivered;
 use crate::error::Error;
@@ -42,6 +42,8 @@ use crate::vault::{Record, SortOrder, Vault};
 /// key's secret, but an older one, another value, or none.
 /// Inactive keys only have the findings expired and dead-secret-used, decoys only decoy-used and
 /// dead-secret-used.
+///
+/// If no key has the label or owner that is given, it exits 2: a misspelt one must not look healthy.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
 /// memory), and two that exit 0 whatever is found. ics: a calendar with an all-day reminder of the
@@ -85,13 +87,17 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     context.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
     let KeysToRead { names, mut vault } =
         chosen_or_all(args.names, &args.properties.clone().into(), context)?;
+    if names.as_ref().is_some_and(NameList::are_none) && args.properties.name_a_group() {
+        let message = "no key has this label or owner: nothing was checked";
+        return Err(Error::usage(message).with_hint("`postkey list` shows all keys"));
+    }
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
     watch.presets = args.delivered.then(|| context.settings.presets.clone());
     let status = match names {
-        Some(names) => each(&names, context, |name, context| {
-            watch.one(name, &context.ui)
+        Some(names) => each(&names, context, |wanted, context| {
+            watch.one(&wanted.name, &context.ui)
         }),
         None => watch.all(context)?,
     };

@@ -39,7 +39,7 @@ const MAX_ADDRESSES: usize = 5;
 Examples:
   postkey deactivate ci
   postkey deactivate --unused 90d --dry-run
-  postkey deactivate --yes --label team=shop --status active")]
+  postkey deactivate --yes --label team=shop")]
 pub struct Deactivate {
     /// Keys to deactivate; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]

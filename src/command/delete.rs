@@ -11,14 +11,14 @@ use crate::context::dry_run::DryRun;
 use crate::context::key_selector::KeySelector;
 use crate::context::selected_keys::SelectedKeys;
 use crate::context::selection;
-use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, each};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, WantedName, each};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::{DisplayContext, counted};
 use crate::usage::UsageStore;
-use crate::vault::{Action, KeyId, Record, Vault};
+use crate::vault::{self, Action, KeyId, Record, Vault};
 
 /// Delete keys permanently
 ///
@@ -29,8 +29,8 @@ use crate::vault::{Action, KeyId, Record, Vault};
 /// Shows when each key was last used, and asks for confirmation. A key that is active, or was used
 /// in the last 7 days, is only deleted once its name is typed.
 ///
-/// Selectors such as --status choose keys instead of names, and all of them are deleted or none. If
-/// no key matches, it exits 0.
+/// Selectors such as --status choose keys instead of names, and all of them are deleted or none;
+/// decoys only with --status decoy. If no key matches, it exits 0.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -78,10 +78,13 @@ impl Delete {
         let display = context.display();
         let mut uses = context.uses(&vault);
         let mut deleted = Vec::new();
-        let highest = each(names, context, |name, context| {
+        let highest = each(names, context, |WantedName { name, .. }, context| {
             let record = vault.find(name)?;
             let to_delete = PendingDelete::new(&record, &mut uses, &display, context);
             let is_dry_run = self.dry_run.is_dry_run;
+            if is_dry_run && deleted.iter().any(|gone: &Record| gone.id == record.id) {
+                return Err(vault::Error::NoSuchKey(name.clone()).into());
+            }
             if !is_dry_run && !to_delete.is_confirmed(&self.confirm, context)? {
                 context.ui.note(format!("`{name}` was not deleted"));
                 return Ok(ExitStatus::No);

@@ -110,6 +110,7 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let vault = context.open()?;
     let display = context.display();
     let filter = Filter::new(&args, display.now)?;
+    context.note_minutes(args.selector.minutes());
     let mut uses = context.uses(&vault);
     context.warn_of_unrecorded_use(filter.selected.unused_since(), &mut uses, &display);
     // The pager's pipe is not a terminal.
@@ -202,7 +203,7 @@ fn write_all(
         });
         let summaries = uses.summaries(records.iter(), filter.now, ui);
         for (Record { id, key }, summary) in records.iter().zip(summaries) {
-            if filter.selected.matches_use(key, summary) {
+            if uses.match_filter(&filter.selected, key, summary) {
                 let view = KeyView::new(key, filter.now).with_use(summary);
                 let view = view.with_default(default == Some(*id));
                 match filter.args.names {

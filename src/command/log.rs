@@ -105,7 +105,7 @@ fn print(filters: Filters, selector: &KeySelector, context: &Context) -> Result<
     let mut log_filter = filters.log_filter(context)?;
     let mut status = ExitStatus::Done;
     if selector.given().is_some() {
-        let keys = context.select(selector, None, &vault)?;
+        let keys = context.select_to_read(selector, &vault)?;
         log_filter.ids = Some(keys.records().map(|record| record.id).collect());
         status = keys.status;
     }

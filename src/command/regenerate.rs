@@ -32,7 +32,8 @@ use crate::vault::{Action, Record, Vault};
 ///
 /// Selectors such as --label choose keys instead of a name: on a terminal it shows them and asks for
 /// confirmation, and replaces their secrets one after the other. The secrets of several keys need
-/// --format env or jsonl. If no key matches, it exits 0.
+/// --format env or jsonl. Decoys are left out unless --status decoy is given. If no key matches, it
+/// exits 0.
 ///
 /// The default key's new secret is encrypted as the old one was, with a new passphrase. Without
 /// one, the key is no longer the default key.
@@ -77,7 +78,8 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
     };
     args.delivery.expect(context)?;
     let mut vault = context.open_to(args.dry_run)?;
-    let seen = regenerate(&name, &args, context, &mut vault, is_confirmed)?;
+    let found = vault.find(&name)?;
+    let seen = regenerate(found, &args, context, &mut vault, is_confirmed)?;
     finish(seen.as_slice(), &args, context, &vault)?;
     Ok(match seen {
         Some(_) => ExitStatus::Done,
@@ -89,6 +91,8 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
 fn regenerate_selected(args: &Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
     let keys = context.select(&args.selector, None, &context.open()?)?;
     if keys.are_none() {
+        // Repeating the command makes up for exports that it failed to rewrite.
+        context.open_to(args.dry_run)?;
         return Ok(keys.status);
     }
     args.delivery.expect(context)?;
@@ -101,9 +105,10 @@ fn regenerate_selected(args: &Regenerate, context: &mut Context) -> Result<ExitS
     }
     let mut vault = context.open_to(args.dry_run)?;
     let mut seen = Vec::new();
-    let highest = selection::each(&keys.into(), context, |name, context| {
+    let highest = selection::each(&keys.into(), context, |wanted, context| {
+        let found = wanted.find(&vault)?;
         let confirmed = |_: &Record, _: &Context, _: &Vault, _: &DisplayContext| Ok(true);
-        seen.extend(regenerate(name, args, context, &mut vault, confirmed)?);
+        seen.extend(regenerate(found, args, context, &mut vault, confirmed)?);
         Ok(ExitStatus::Done)
     });
     finish(&seen, args, context, &vault)?;
@@ -126,15 +131,14 @@ fn finish(
 
 /// Replaces a key's secret; returns the key as it was, or `None` if that was not confirmed.
 fn regenerate(
-    name: &KeyName,
+    seen: Record,
     args: &Regenerate,
     context: &Context,
     vault: &mut Vault,
     is_confirmed: impl FnOnce(&Record, &Context, &Vault, &DisplayContext) -> Result<bool, Error>,
 ) -> Result<Option<Record>, Error> {
-    let seen = vault.find(name)?;
     let subject = DeliveredKey {
-        name,
+        name: &seen.key.name,
         kind: seen.key.kind(),
         username: seen.key.username(),
         before: Some(&seen.key),

@@ -102,6 +102,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         return report_nothing_revoked(&args, context);
     };
     if args.dry_run.is_dry_run {
+        revocation.rehearse_delivery(&args, context);
         revocation.show(context)?;
         context.note_dry_run(args.dry_run);
         return Ok(revocation.status);
@@ -288,6 +289,29 @@ impl Revocation {
         if let Err(error) = outcome {
             let error = context.after_change(error);
             self.status = self.status.max(describe(&error, context));
+        }
+    }
+
+    /// Checks in advance what follows the revocation, which would stay if that fails.
+    fn rehearse_delivery(&mut self, args: &Revoke, context: &Context) {
+        let folder = args.report.as_deref();
+        let folder = folder.map_or(Ok(()), incident::expect_private_folder);
+        let delivery = match (self.stopped.as_slice(), args.replace, &folder) {
+            ([stopped], true, Ok(())) => {
+                let target =
+                    replacement::target(&stopped.record, &self.vault, &args.delivery, context);
+                target
+                    .map(drop)
+                    .map_err(|error| replacement::stays_revoked(error, &stopped.record.key.name))
+            }
+            _ => Ok(()),
+        };
+        for outcome in [folder, delivery] {
+            let incomplete = |error: Error| match error.exit_status() {
+                ExitStatus::Trouble => error.with_status(ExitStatus::Incomplete),
+                _ => error,
+            };
+            self.note_outcome(outcome.map_err(incomplete), context);
         }
     }
 

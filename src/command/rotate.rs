@@ -8,9 +8,9 @@ use super::decoy;
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
 use crate::context::key_selector::KeySelector;
-use crate::context::selected_keys::KeyVerb;
+use crate::context::selected_keys::{KeyVerb, SelectedKeys};
 use crate::context::selection;
-use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList};
+use crate::context::selection::{ChosenKeys, KeyPrompt, NameArgument, NameList, WantedName};
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
 use crate::delivery::{NewSecret, SecretReplacement, Target, Transition};
 use crate::error::Error;
@@ -18,6 +18,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, extension};
 use crate::vault::{Action, Record, Vault, way_out_of_rotation};
+use end::Confirmation;
 
 /// Replace keys' secrets; the old ones keep working for a while
 ///
@@ -106,6 +107,24 @@ impl Rotate {
         KeyVerb { doing, question }
     }
 
+    /// Asks once for all selected keys; `None` if the answer was no.
+    fn confirmation(
+        &self,
+        keys: &SelectedKeys,
+        context: &Context,
+    ) -> Result<Option<Confirmation>, Error> {
+        // With --yes, each key's warnings are printed when its rotation ends.
+        if keys.are_none() || self.dry_run.is_dry_run || context.is_yes {
+            return Ok(Some(Confirmation::Needed));
+        }
+        keys.expect_answer(self.verb(), context)?;
+        if !self.makes_a_secret() {
+            end::warn(keys, self.finish, context)?;
+        }
+        let is_confirmed = keys.is_confirmed(self.verb(), context)?;
+        Ok(is_confirmed.then_some(Confirmation::Given))
+    }
+
     /// Whether to create a secret instead of ending a rotation.
     pub(super) fn makes_a_secret(&self) -> bool {
         !self.finish && !self.abort
@@ -114,22 +133,19 @@ impl Rotate {
 
 pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
     let given = std::mem::take(&mut args.names);
-    let names = match selection::chosen(given, &args.selector, args.question(), context)? {
-        None => return Ok(selection::report_cancelled(context)),
-        Some(ChosenKeys::Named(names)) => names,
-        Some(ChosenKeys::Selected(keys)) => {
-            let is_asked = !keys.are_none() && !args.dry_run.is_dry_run;
-            if is_asked && !keys.is_confirmed(args.verb(), context)? {
-                return Ok(ExitStatus::No);
-            }
-            // It is not asked again for each.
-            context.is_yes |= is_asked;
-            keys.into()
-        }
-    };
+    let (names, confirmation) =
+        match selection::chosen(given, &args.selector, args.question(), context)? {
+            None => return Ok(selection::report_cancelled(context)),
+            Some(ChosenKeys::Named(names)) => (names, Confirmation::Needed),
+            Some(ChosenKeys::Selected(keys)) => match args.confirmation(&keys, context)? {
+                None => return Ok(ExitStatus::No),
+                Some(confirmation) => (keys.into(), confirmation),
+            },
+        };
+    let dry_run = args.dry_run;
     match (args.finish, args.abort) {
-        (true, _) => end::each(&names, end::finish, args.dry_run, context),
-        (_, true) => end::each(&names, end::abort, args.dry_run, context),
+        (true, _) => end::each(&names, end::finish, confirmation, dry_run, context),
+        (_, true) => end::each(&names, end::abort, confirmation, dry_run, context),
         _ => rotate_each(&names, &args, context),
     }
 }
@@ -149,8 +165,8 @@ fn rotate_each(
         return rehearse_each(names, args, &mut vault, context);
     }
     let mut rotated = Vec::new();
-    let highest = selection::each(names, context, |name, context| {
-        rotated.push(begin(name, args, context, &mut vault)?);
+    let highest = selection::each(names, context, |wanted, context| {
+        rotated.push(begin(wanted, args, context, &mut vault)?);
         Ok(ExitStatus::Done)
     });
     if !rotated.is_empty() {
@@ -167,9 +183,10 @@ fn rehearse_each(
     context: &mut Context,
 ) -> Result<ExitStatus, Error> {
     let mut keys = Vec::new();
-    let highest = selection::each(names, context, |name, context| {
+    let highest = selection::each(names, context, |wanted, context| {
         let display = context.display();
-        let seen = vault.find(name)?;
+        let seen = wanted.find(vault)?;
+        let name = &wanted.name;
         expect_rotatable(&seen.key, &display)?;
         args.target(&seen, &args.delivery, vault, context)?;
         let author = context.author(Action::Rotate);
@@ -195,12 +212,12 @@ fn rehearse_each(
 
 /// Begins the rotation of a key; returns its name as spelled in the vault.
 fn begin(
-    name: &KeyName,
+    wanted: &WantedName,
     args: &Rotate,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<KeyName, Error> {
-    let seen = vault.find(name)?;
+    let seen = wanted.find(vault)?;
     let display = context.display();
     expect_rotatable(&seen.key, &display)?;
     let last = args.delivery.as_last_time(&seen, vault, context)?;

@@ -14,7 +14,7 @@ use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName};
+use crate::key::{Key, KeyName, Kind};
 use crate::vault::Action;
 use change::RequestedChange;
 
@@ -115,9 +115,13 @@ fn set(
         let key = Key {
             name: wanted.new_name.as_ref().unwrap_or(&key.name).clone(),
             description: wanted.description(key),
-            labels: wanted.labels(key)?,
+            labels: wanted
+                .labels(key)
+                .map_err(|error| of_selected(error, key, keys))?,
             owner: wanted.owner(key),
-            access: wanted.access(key, permission.as_ref(), limit)?,
+            access: wanted
+                .access(key, permission.as_ref(), limit)
+                .map_err(|error| of_other_kind(error, key, keys))?,
             networks: wanted
                 .bounds
                 .network
@@ -128,6 +132,24 @@ fn set(
         };
         Ok((key, wanted.policy(policy)))
     })
+}
+
+/// Names the key in an error about one of several.
+fn of_selected(error: Error, key: &Key, keys: &EditedKeys<'_>) -> Error {
+    match keys {
+        EditedKeys::Named(_) => error,
+        EditedKeys::Selected(_) => error.about(format_args!("`{}`", key.name)),
+    }
+}
+
+/// The same if the key is not of the kind that has what is set.
+fn of_other_kind(error: Error, key: &Key, keys: &EditedKeys<'_>) -> Error {
+    let hint = match (keys, key.kind()) {
+        (EditedKeys::Named(_), _) => return error,
+        (EditedKeys::Selected(_), Kind::Smtp) => "add --where-kind api",
+        (EditedKeys::Selected(_), Kind::Api) => "add --where-kind smtp",
+    };
+    of_selected(error, key, keys).with_hint(hint)
 }
 
 /// The hint if no change is given.

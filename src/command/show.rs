@@ -55,17 +55,25 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
 /// Shows each selected key, as a list.
 fn show_selected(selector: &KeySelector, context: &Context) -> Result<ExitStatus, Error> {
     let vault = context.open()?;
-    let keys = context.select(selector, None, &vault)?;
+    let keys = context.select_to_read(selector, &vault)?;
     let display = context.display();
     let _pager = context.ui.page();
     let mut listing = context.ui.listing(&display);
+    let mut status = keys.status;
     for record in keys.records() {
-        show(record, &vault, context, |details, facts| {
-            listing.push_facts(details, facts)
-        })?;
+        let mut printed = Ok(());
+        let shown = show(record, &vault, context, |details, facts| {
+            printed = listing.push_facts(details, facts);
+            Ok(())
+        });
+        printed?;
+        // Damage of one keeps no other from being shown.
+        if let Err(error) = shown {
+            status = status.max(context.report(error));
+        }
     }
     listing.finish_facts::<KeyDetails<'_>>()?;
-    Ok(keys.status)
+    Ok(status)
 }
 
 /// Passes on everything about a key, and the same as text.

@@ -75,8 +75,8 @@ pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Erro
         listing: context.ui.listing(&display),
     };
     let status = match names {
-        Some(names) => each(&names, context, |name, context| {
-            report.one(name, &context.ui)
+        Some(names) => each(&names, context, |wanted, context| {
+            report.one(&wanted.name, &context.ui)
         }),
         None => report.all(&context.ui)?,
     };

@@ -27,17 +27,13 @@ pub struct KeyProperties {
     #[arg(help_heading = HEADING, id = "select_kind", long = "kind", value_name = "KIND")]
     #[arg(value_parser = arguments::one_of::<Kind>())]
     kind: Option<Kind>,
-    /// Keys with this effective status
+    /// Keys with this effective status; active includes rotating
     #[arg(help_heading = HEADING, id = "select_status", long = "status", value_name = "STATUS")]
     #[arg(value_parser = arguments::one_of::<EffectiveStatus>())]
     status: Option<EffectiveStatus>,
     /// API keys with this permission
-    #[arg(
-        id = "select_permission",
-        long = "permission",
-        value_name = "PERMISSION"
-    )]
-    #[arg(add = access_flags::permissions())]
+    #[arg(help_heading = HEADING, id = "select_permission", long = "permission")]
+    #[arg(value_name = "PERMISSION", add = access_flags::permissions())]
     pub permission: Option<Permission>,
 }
 
@@ -73,6 +69,14 @@ impl From<KeyProperties> for KeySelector {
     }
 }
 
+impl KeyProperties {
+    /// Whether they select a group of keys by its name, which may be misspelt.
+    pub fn name_a_group(&self) -> bool {
+        let has_name = !self.label.is_empty() || self.owner.is_some();
+        has_name && self.status.is_none()
+    }
+}
+
 impl KeySelector {
     /// The first of these flags that was given.
     pub fn given(&self) -> Option<&'static str> {
@@ -89,6 +93,21 @@ impl KeySelector {
         flags
             .into_iter()
             .find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// The spans that only have minutes: months may be meant.
+    pub fn minutes(&self) -> [Option<Period>; 2] {
+        [self.unused_minutes(), self.expiring.and_then(Period::minutes)]
+    }
+
+    /// The span of `--unused`, if it only has minutes.
+    pub fn unused_minutes(&self) -> Option<Period> {
+        self.unused.and_then(Period::minutes)
+    }
+
+    /// Whether decoys are asked for: a command that changes keys leaves them out otherwise.
+    pub fn is_for_decoys(&self) -> bool {
+        self.properties.status == Some(EffectiveStatus::Decoy)
     }
 
     /// Renames the flags where they would be taken for what a command sets: `--where-label`.
@@ -129,7 +148,7 @@ impl KeyFilter {
         key.labels.include(&self.labels)
             && is_wanted(wanted.owner.as_ref(), key.owner.as_ref())
             && wanted.kind.is_none_or(|kind| key.kind() == kind)
-            && wanted.status.is_none_or(|wanted| status == wanted)
+            && wanted.status.is_none_or(|wanted| is_status(wanted, status))
             && is_wanted(wanted.permission.as_ref(), key.permission())
             && self
                 .expires_until
@@ -143,6 +162,11 @@ impl KeyFilter {
             .is_none_or(|since| last_used_at.unwrap_or(key.created_at) <= since)
     }
 
+    /// The time at which keys are selected.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Since when keys must be unused, if that was asked.
     pub fn unused_since(&self) -> Option<Timestamp> {
         self.unused_since
@@ -152,6 +176,12 @@ impl KeyFilter {
     fn expires_by(&self, key: &Key, until: Timestamp) -> bool {
         !key.has_expired(self.now) && key.has_expired(until)
     }
+}
+
+/// Whether a key with this status is selected; one that is being rotated is active, too.
+fn is_status(wanted: EffectiveStatus, found: EffectiveStatus) -> bool {
+    let is_rotating = found == EffectiveStatus::Rotating;
+    wanted == found || (wanted == EffectiveStatus::Active && is_rotating)
 }
 
 /// Whether nothing is wanted, or what was found.
@@ -279,6 +309,22 @@ mod tests {
             ..web
         };
         assert!(!filter.matches_use(&young, None));
+    }
+
+    #[test]
+    fn a_key_that_is_being_rotated_is_active() {
+        use EffectiveStatus::{Active, Decoy, Expired, Inactive, Rotating};
+        for (wanted, found) in [
+            (Active, vec![Active, Rotating]),
+            (Rotating, vec![Rotating]),
+            (Inactive, vec![Inactive]),
+            (Expired, vec![Expired]),
+            (Decoy, vec![Decoy]),
+        ] {
+            let all = [Active, Rotating, Inactive, Expired, Decoy];
+            let selected = all.into_iter().filter(|&status| is_status(wanted, status));
+            assert_eq!(selected.collect::<Vec<_>>(), found, "{wanted:?}");
+        }
     }
 
     #[test]

@@ -80,7 +80,13 @@ fn listed(values: fn(&Vault) -> Result<Vec<String>, VaultError>) -> ArgValueComp
     })
 }
 
-/// The values that begin so in the vault of the command line, each after what is before it.
+/// Whether a value is only text in any shell: bash runs commands in a word that it completes.
+fn is_plain(value: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-=,@:/+%".contains(letter);
+    value.chars().all(is_plain)
+}
+
+/// The plain values that begin so in the vault of the command line, each after what is before it.
 fn of_vault(
     values: impl Fn(&Vault) -> Result<Vec<String>, VaultError>,
     before: &str,
@@ -90,7 +96,25 @@ fn of_vault(
     let values = vault.and_then(|vault| values(&vault).ok());
     let values = values.unwrap_or_default().into_iter();
     values
-        .filter(|value| value.starts_with(prefix))
+        .filter(|value| value.starts_with(prefix) && is_plain(value))
         .map(|value| CompletionCandidate::new(format!("{before}{value}")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn only_values_that_are_text_in_any_shell_are_offered() {
+        for value in ["ada", "team-shop", "env=prod,tier=1", "a.b@example.com", "50%/x+y:z_0"] {
+            assert!(is_plain(value), "{value}");
+        }
+        for value in [
+            "zed$(touch pwned);id", "`id`", "a b", "a;b", "a&b", "a|b", "a>b", "a'b", "a\"b", "~ada",
+            "a\\b", "*", "a?", "[a]", "{a,b}", "!1", "#a", "(a)", "a\nb", "jürgen",
+        ] {
+            assert!(!is_plain(value), "{value}");
+        }
+    }
 }

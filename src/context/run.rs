@@ -217,6 +217,13 @@ impl Context {
         }
     }
 
+    /// Prints an error that does not end the command; returns its exit status.
+    pub fn report(&self, error: Error) -> ExitStatus {
+        let error = self.diagnosed(error);
+        self.ui.error(&error);
+        error.exit_status()
+    }
+
     /// The error, with the most similar name if no key has the given one.
     pub fn with_suggestion(&self, error: Error) -> Error {
         let near = error.cause().and_then(|cause| {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Context;
-use super::key_selector::KeySelector;
+use super::key_selector::{KeyFilter, KeySelector};
 use super::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -37,26 +37,83 @@ pub struct KeyVerb {
 }
 
 impl Context {
-    /// The keys that match, among those to which the command applies. Reports unreadable ones, and
-    /// that none matches.
+    /// The keys that match, for a command that reads them. Reports unreadable ones, and that none
+    /// matches.
     ///
     /// # Errors
     /// If a selector is invalid or the vault cannot be read.
+    pub fn select_to_read(
+        &self,
+        selector: &KeySelector,
+        vault: &Vault,
+    ) -> Result<SelectedKeys, Error> {
+        let display = self.display();
+        let filter = selector.filter(display.now)?;
+        self.note_minutes(selector.minutes());
+        let mut uses = self.uses(vault);
+        self.warn_of_unrecorded_use(filter.unused_since(), &mut uses, &display);
+        self.matching(selector, &filter, &|_| true, &mut uses, vault)
+    }
+
+    /// The same for a command that changes them, among those to which it applies: decoys only if
+    /// they are asked for, and unused ones only if use was recorded for that long.
+    ///
+    /// # Errors
+    /// If a selector is invalid, the vault cannot be read, or it is unknown which keys are unused.
     pub fn select(
         &self,
         selector: &KeySelector,
         fits: Option<fn(&Key, Timestamp) -> bool>,
         vault: &Vault,
     ) -> Result<SelectedKeys, Error> {
-        let display = self.display();
-        let filter = selector.filter(display.now)?;
-        let is_fit = |key: &Key| fits.is_none_or(|fits| fits(key, display.now));
+        let now = Self::clock();
+        let filter = selector.filter(now)?;
+        self.expect_no_minutes(selector)?;
+        let is_fit = |key: &Key| {
+            (!key.is_decoy || selector.is_for_decoys()) && fits.is_none_or(|fits| fits(key, now))
+        };
         let mut uses = self.uses(vault);
-        self.warn_of_unrecorded_use(filter.unused_since(), &mut uses, &display);
+        let selected = match filter.unused_since() {
+            None => self.matching(selector, &filter, &is_fit, &mut uses, vault)?,
+            Some(since) => {
+                uses.expect_since(since, &self.ui)?;
+                let selected = self.matching(selector, &filter, &is_fit, &mut uses, vault)?;
+                // Reading may have failed since.
+                uses.expect_since(since, &self.ui)?;
+                selected
+            }
+        };
+        Ok(selected)
+    }
+
+    /// Notes that a span is in minutes, and refuses that where nobody would see which keys it hits.
+    fn expect_no_minutes(&self, selector: &KeySelector) -> Result<(), Error> {
+        match selector.unused_minutes() {
+            Some(span) if self.is_yes => {
+                let message = format!("`--unused {span}` is a span of minutes");
+                Err(Error::usage(message).with_hint("a month is `1mo`; without --yes it asks"))
+            }
+            _ => {
+                self.note_minutes(selector.minutes());
+                Ok(())
+            }
+        }
+    }
+
+    /// The keys that match the filter and fit. Reports unreadable ones, and that there are none.
+    fn matching(
+        &self,
+        selector: &KeySelector,
+        filter: &KeyFilter,
+        is_fit: &dyn Fn(&Key) -> bool,
+        uses: &mut UsageReader,
+        vault: &Vault,
+    ) -> Result<SelectedKeys, Error> {
+        let now = filter.now();
         let mut selected = SelectedKeys {
             keys: Vec::new(),
             status: ExitStatus::Done,
-            now: display.now,
+            now,
         };
         let mut page = vault.first_page(SortOrder::Name)?;
         let mut is_more = true;
@@ -67,16 +124,14 @@ impl Context {
                     records.push(record);
                 }
                 Ok(_) => {}
-                Err(error) => {
-                    let error = self.diagnosed(error.into());
-                    self.ui.error(&error);
-                    selected.status = selected.status.max(error.exit_status());
-                }
+                Err(error) => selected.status = selected.status.max(self.report(error.into())),
             })?;
-            let summaries = uses.summaries(records.iter(), display.now, &self.ui);
+            let summaries = uses.summaries(records.iter(), now, &self.ui);
             let keys = records.into_iter().zip(summaries);
             let keys = keys.map(|(record, summary)| SelectedKey { record, summary });
-            let matching = |key: &SelectedKey| filter.matches_use(&key.record.key, key.summary);
+            let matching = |key: &SelectedKey| {
+                uses.match_filter(filter, &key.record.key, key.summary)
+            };
             selected.keys.extend(keys.filter(matching));
         }
         if selected.keys.is_empty() {
@@ -119,6 +174,24 @@ impl SelectedKeys {
     /// Whether none matches.
     pub fn are_none(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Leaves out those for which `keep` returns false.
+    ///
+    /// # Errors
+    /// Those of `keep`.
+    pub fn retain(
+        &mut self,
+        keep: impl Fn(&Record) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let mut failure = None;
+        self.keys.retain(|key| {
+            keep(&key.record).unwrap_or_else(|error| {
+                failure = Some(error);
+                true
+            })
+        });
+        failure.map_or(Ok(()), Err)
     }
 
     /// How many match.
@@ -166,14 +239,14 @@ impl SelectedKeys {
         context.ui.expect_interactive(&needed, hint)
     }
 
-    /// Shows the keys, as a message.
+    /// Shows the keys, as a message; even with --quiet, since a question about them follows.
     pub fn show(&self, context: &Context) {
         let views: Vec<_> = self.views().take(MAX_SHOWN).collect();
         let table = selected_table(&views, &context.display_at(self.now));
-        table.lines().for_each(|line| context.ui.note(line));
+        table.lines().for_each(|line| context.ui.print_always(line));
         let more = self.keys.len() - views.len();
         if more > 0 {
-            context.ui.note(format!("and {more} more"));
+            context.ui.print_always(format!("and {more} more"));
         }
     }
 

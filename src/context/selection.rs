@@ -17,7 +17,7 @@ use crate::context::name_list::{DuplicateName, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, KeyName};
-use crate::vault::Vault;
+use crate::vault::{self, Record, Vault};
 
 /// A name, or `-` to read names from standard input.
 #[derive(Clone, Debug)]
@@ -80,15 +80,42 @@ pub struct NameList {
     status: ExitStatus,
 }
 
-/// A name, and its line number if it was read from standard input.
-struct WantedName {
-    name: KeyName,
+/// The name of a key, and how it was chosen.
+pub struct WantedName {
+    pub name: KeyName,
+    /// Its line number if it was read from standard input.
     line: Option<usize>,
+    /// The key as it was when a selector matched it.
+    seen: Option<Record>,
 }
 
 impl WantedName {
     fn given(name: KeyName) -> Self {
-        Self { name, line: None }
+        Self {
+            name,
+            line: None,
+            seen: None,
+        }
+    }
+
+    fn selected(seen: &Record) -> Self {
+        Self {
+            seen: Some(seen.clone()),
+            ..Self::given(seen.key.name.clone())
+        }
+    }
+
+    /// The key with this name; if it was selected, the very one that was shown then.
+    ///
+    /// # Errors
+    /// If there is none, or the selected one was replaced or got another secret.
+    pub fn find(&self, vault: &Vault) -> Result<Record, Error> {
+        let found = vault.find(&self.name)?;
+        let is_same = |seen: &Record| found.id == seen.id && found.key.tail == seen.key.tail;
+        match self.seen.as_ref().is_none_or(is_same) {
+            true => Ok(found),
+            false => Err(vault::Error::Changed(found.key.name).into()),
+        }
     }
 }
 
@@ -121,7 +148,7 @@ pub fn names(
 impl From<SelectedKeys> for NameList {
     fn from(selected: SelectedKeys) -> Self {
         Self {
-            all: selected.names().cloned().map(WantedName::given).collect(),
+            all: selected.records().map(WantedName::selected).collect(),
             status: selected.status,
         }
     }
@@ -131,6 +158,11 @@ impl NameList {
     /// The names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &KeyName> {
         self.all.iter().map(|wanted| &wanted.name)
+    }
+
+    /// Whether there is none.
+    pub fn are_none(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// Adds the names on standard input. An invalid line is reported, and does not affect the
@@ -152,6 +184,7 @@ impl NameList {
         self.all.extend(wanted.into_iter().map(|wanted| WantedName {
             name: wanted.name,
             line: Some(wanted.line),
+            seen: None,
         }));
         Ok(())
     }
@@ -179,15 +212,12 @@ pub fn chosen_or_all(
     selector: &KeySelector,
     context: &Context,
 ) -> Result<KeysToRead, Error> {
-    let any = KeyPrompt::of_any("");
-    let chosen = match given.is_empty() && selector.given().is_none() {
-        true => None,
-        false => chosen(given, selector, any, context)?,
+    expect_one_way(!given.is_empty(), selector.given())?;
+    let names = match selector.given() {
+        None if given.is_empty() => None,
+        None => names(given, KeyPrompt::of_any(""), context)?,
+        Some(_) => Some(context.select_to_read(selector, &context.open()?)?.into()),
     };
-    let names = chosen.map(|chosen| match chosen {
-        ChosenKeys::Named(names) => names,
-        ChosenKeys::Selected(selected) => selected.into(),
-    });
     let vault = context.open()?;
     Ok(KeysToRead { names, vault })
 }
@@ -202,13 +232,13 @@ pub fn report_cancelled(context: &Context) -> ExitStatus {
 pub fn each(
     names: &NameList,
     context: &mut Context,
-    mut act: impl FnMut(&KeyName, &mut Context) -> Result<ExitStatus, Error>,
+    mut act: impl FnMut(&WantedName, &mut Context) -> Result<ExitStatus, Error>,
 ) -> ExitStatus {
     let mut highest = names.status;
-    for WantedName { name, line } in &names.all {
-        let status = act(name, context).unwrap_or_else(|error| {
+    for wanted in &names.all {
+        let status = act(wanted, context).unwrap_or_else(|error| {
             let error = context.with_suggestion(context.diagnosed(error));
-            let error = match line {
+            let error = match wanted.line {
                 None => error,
                 Some(line) => error.about(format_args!("line {line} of {STANDARD_INPUT}")),
             };

@@ -8,6 +8,10 @@ use strum::VariantArray;
 
 use crate::check::{DEAD_USE_REPORTED, RecordedUse};
 use crate::context::Context;
+use crate::context::key_selector::KeyFilter;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::Key;
 use crate::ui::Ui;
 use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageStore};
 use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
@@ -51,6 +55,12 @@ impl Context {
     }
 }
 
+fn use_unknown() -> Error {
+    let message = "cannot tell which keys are unused: usage is not recorded for that long";
+    Error::new(ExitStatus::Trouble, message)
+        .with_hint("name the keys; `postkey list --unused SPAN` shows what is known")
+}
+
 impl UsageReader {
     /// Whether usage is recorded, and can be read.
     pub fn are_recorded(&self) -> bool {
@@ -60,6 +70,29 @@ impl UsageReader {
     /// Whether no usage was ever recorded.
     pub fn are_missing(&self) -> bool {
         self.usage.is_none() && !self.is_left_out
+    }
+
+    /// Whether usage is recorded, but cannot be read.
+    pub fn are_unreadable(&self) -> bool {
+        self.is_left_out
+    }
+
+    /// Whether a key is as unused as the filter wants, as far as that can be read.
+    pub fn match_filter(&self, filter: &KeyFilter, key: &Key, summary: Option<Summary>) -> bool {
+        let is_known = filter.unused_since().is_none() || !self.is_left_out;
+        is_known && filter.matches_use(key, summary)
+    }
+
+    /// Makes sure that all use since this time is known, before keys are changed for being unused.
+    ///
+    /// # Errors
+    /// If it is not recorded or cannot be read.
+    pub fn expect_since(&mut self, start: Timestamp, ui: &Ui) -> Result<(), Error> {
+        let is_recorded = self.since(ui).is_some_and(|recorded| recorded <= start);
+        match is_recorded && self.are_recorded() {
+            true => Ok(()),
+            false => Err(use_unknown()),
+        }
     }
 
     /// Notes if no usage was ever recorded.

@@ -21,7 +21,7 @@ const VALUE: PlainText = PlainText {
     plural: "labels",
     max: 100,
     example: "write what the key belongs to, as in `env=prod`",
-    empty: "`--clear-label NAME` removes a label",
+    empty: "`postkey set --clear-label NAME` removes a label",
 };
 
 const OWNER: PlainText = PlainText {
@@ -29,7 +29,7 @@ const OWNER: PlainText = PlainText {
     plural: "owners",
     max: 100,
     example: "name a person or a team, as in `team-shop`",
-    empty: "`--clear-owner` removes an owner",
+    empty: "`postkey set --clear-owner` removes an owner",
 };
 
 /// A label's name: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit; capitals are read

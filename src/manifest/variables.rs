@@ -11,8 +11,8 @@ use super::field::{ManifestErrors, mistake};
 use crate::error::Error;
 use crate::key::{is_hidden, looks_like_a_secret};
 
-/// The field whose texts belong to a program: it may expand its environment itself.
-const NEVER_EXPANDED: &str = "command";
+/// The table and its field whose texts belong to a program: it may expand its environment itself.
+const NEVER_EXPANDED: (&str, &str) = ("save", "command");
 
 /// How variables are written.
 const FORM: &str = "write `${NAME}`, or `$${` for the text `${`";
@@ -27,7 +27,7 @@ type Note<'a> = &'a mut dyn FnMut(usize, &str, Error);
 /// once.
 pub(super) fn expand(table: &mut DeTable<'_>, lookup: Lookup<'_>, mistakes: &mut ManifestErrors) {
     let mut found = Vec::new();
-    expand_table(table, lookup, &mut |at, field, error| {
+    expand_table("", table, lookup, &mut |at, field, error| {
         found.push((at, field.to_owned(), error));
     });
     // A table is not in the order of its lines.
@@ -40,10 +40,10 @@ pub(super) fn expand(table: &mut DeTable<'_>, lookup: Lookup<'_>, mistakes: &mut
     }
 }
 
-fn expand_table(table: &mut DeTable<'_>, lookup: Lookup<'_>, note: Note<'_>) {
+fn expand_table(of: &str, table: &mut DeTable<'_>, lookup: Lookup<'_>, note: Note<'_>) {
     for (field, value) in table.iter_mut() {
         let name = field.get_ref();
-        if name != NEVER_EXPANDED {
+        if (of, name.as_ref()) != NEVER_EXPANDED {
             expand_value(value, name, lookup, note);
         }
     }
@@ -62,7 +62,7 @@ fn expand_value(value: &mut Spanned<DeValue<'_>>, field: &str, lookup: Lookup<'_
                 expand_value(value, field, lookup, note);
             }
         }
-        DeValue::Table(table) => expand_table(table, lookup, note),
+        DeValue::Table(table) => expand_table(field, table, lookup, note),
         _ => {}
     }
 }
@@ -109,7 +109,7 @@ fn value(name: &str, lookup: Lookup<'_>) -> Result<String, Error> {
     };
     let value = lookup(name).filter(|value| !value.is_empty());
     match value.map(OsString::into_string) {
-        None => refused("is not set", "set it, or write `$${` for the text `${`"),
+        None => refused("is not set or empty", "set it, or write `$${` for the text `${`"),
         Some(Err(_)) => refused("is not UTF-8 text", "set it to a name"),
         Some(Ok(value)) if looks_like_a_secret(&value) => refused(
             "looks like a secret, and a manifest must not contain any",
@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn an_unusable_variable_is_named_with_the_reason() {
         for (text, told) in [
-            ("${NONE}", "the environment variable `NONE` is not set"),
-            ("${EMPTY}", "the environment variable `EMPTY` is not set"),
+            ("${NONE}", "the environment variable `NONE` is not set or empty"),
+            ("${EMPTY}", "the environment variable `EMPTY` is not set or empty"),
             ("${LINES}", "`LINES` contains a line break"),
             ("${ESCAPE}", "`ESCAPE` contains a line break, or a control"),
             ("${SECRET}", "`SECRET` looks like a secret"),

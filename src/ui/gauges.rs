@@ -1,5 +1,6 @@
 //! Keys as gauges, for the textfile collector of Prometheus' node_exporter.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Write;
 
@@ -24,6 +25,7 @@ pub struct KeyGauges {
     rotation: Gauge<KeyLabels>,
     last_use: Gauge<KeyLabels>,
     findings: Gauge<FindingLabels>,
+    found: HashSet<FindingLabels>,
 }
 
 /// A gauge, and its value for each label set.
@@ -34,13 +36,13 @@ struct Gauge<Labels> {
     samples: Vec<(Labels, i64)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KeyLabels {
     key: String,
     kind: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FindingLabels {
     #[prometheus(flatten)]
     key: KeyLabels,
@@ -92,6 +94,7 @@ impl KeyGauges {
                 "When the key was last accepted, in seconds since 1970",
             ),
             findings: Gauge::new("key_finding", "1 for each finding of `postkey check`"),
+            found: HashSet::new(),
         }
     }
 
@@ -118,7 +121,7 @@ impl KeyGauges {
             finding: finding.into_str(),
         };
         // A key can have a finding twice: requests and recipients are both unusual.
-        if self.findings.samples.last().map(|(last, _)| last) != Some(&labels) {
+        if self.found.insert(labels.clone()) {
             self.findings.samples.push((labels, 1));
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::column::timestamp;
-use super::{Action, Error, Record, Sudoer, Vault};
+use super::{Action, Error, KeyId, Record, Sudoer, Vault};
 use crate::key::{Key, KeyName, Kind, Limit};
 
 pub(super) const COLUMNS: &str =
@@ -159,6 +159,24 @@ impl Vault {
             .collect::<Result<Vec<Entry>, Error>>()?;
         entries.reverse();
         Ok(entries)
+    }
+
+    /// Whether a key's status or secret was last changed by revoking it: its secret has leaked.
+    pub fn is_revoked(&self, key: KeyId) -> Result<bool, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT command FROM log WHERE key_id = ?1 AND command IN (?2, ?3, ?4, ?5)
+             ORDER BY sequence DESC LIMIT 1",
+        )?;
+        let [activated, deactivated, regenerated, revoked] = [
+            Action::Activate,
+            Action::Deactivate,
+            Action::Regenerate,
+            Action::Revoke,
+        ]
+        .map(|action| action.into_str());
+        let actions = params![key, activated, deactivated, regenerated, revoked];
+        let last = statement.query_row(actions, |row| row.get::<_, String>(0));
+        Ok(last.optional()?.as_deref() == Some(revoked))
     }
 }
 

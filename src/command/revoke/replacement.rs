@@ -16,16 +16,7 @@ pub(super) fn replace_secret(
     delivery: &DeliveryOptions,
     context: &Context,
 ) -> Result<Key, Error> {
-    delivery.expect(context)?;
-    let name = &seen.key.name;
-    let subject = DeliveredKey {
-        name,
-        kind: seen.key.kind(),
-        username: seen.key.username(),
-        before: Some(&seen.key),
-        overwrite: None,
-    };
-    let target = delivery.target(&subject, Some(vault), context)?;
+    let target = target(seen, vault, delivery, context)?;
     let author = context.author(Action::Revoke);
     let replacement = SecretReplacement {
         seen,
@@ -40,6 +31,24 @@ pub(super) fn replace_secret(
     report(&seen.key, &key, &target, context, &display);
     context.warn_if_default_unsealed(&key, was_default);
     Ok(key)
+}
+
+/// The destination of the new secret.
+pub(super) fn target(
+    seen: &Record,
+    vault: &Vault,
+    delivery: &DeliveryOptions,
+    context: &Context,
+) -> Result<Target<'static>, Error> {
+    delivery.expect(context)?;
+    let subject = DeliveredKey {
+        name: &seen.key.name,
+        kind: seen.key.kind(),
+        username: seen.key.username(),
+        before: Some(&seen.key),
+        overwrite: None,
+    };
+    delivery.target(&subject, Some(vault), context)
 }
 
 fn report(old: &Key, new: &Key, target: &Target<'_>, context: &Context, display: &DisplayContext) {

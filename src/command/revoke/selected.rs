@@ -28,6 +28,8 @@ pub(super) fn revoke(
     let vault = context.open()?;
     let keys = context.select(selector, Some(fits), &vault)?;
     if keys.are_none() {
+        // Repeating the command makes up for exports that it failed to rewrite.
+        context.open_to(dry_run)?;
         context.show_keys(&[], &vault, Context::clock())?;
         context.note_dry_run(dry_run);
         return Ok(SelectedRevocation::Nothing(keys.status));

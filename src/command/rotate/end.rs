@@ -4,10 +4,11 @@ use jiff::SignedDuration;
 
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
-use crate::context::selection::{self, NameList};
+use crate::context::selected_keys::SelectedKeys;
+use crate::context::selection::{self, NameList, WantedName};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Retiring};
+use crate::key::{Key, Retiring};
 use crate::ui::{DisplayContext, Ui, secret_use};
 use crate::usage::{Details, SecretTransition, SecretUse};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
@@ -24,17 +25,48 @@ struct Rotation<'a> {
     display: &'a DisplayContext,
 }
 
-/// Ends the rotation of each key and shows the keys. `end` returns `None` if the person declined.
+/// Whether a person has already agreed, after the warnings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmation {
+    Needed,
+    Given,
+}
+
+/// Says what ending the rotation of each selected key would mean.
+pub(super) fn warn(
+    keys: &SelectedKeys,
+    is_finishing: bool,
+    context: &Context,
+) -> Result<(), Error> {
+    let vault = context.open()?;
+    let display = context.display();
+    for seen in keys.records() {
+        match Rotation::of(seen, context, &vault, &display) {
+            Some(rotation) if is_finishing => rotation.announce_finish(context),
+            Some(rotation) => rotation.announce_abort(context),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Ends the rotation of a key; `None` if the person declined.
+type End =
+    fn(&WantedName, Confirmation, DryRun, &Context, &mut Vault) -> Result<Option<Record>, Error>;
+
+/// Ends the rotation of each key and shows the keys.
 pub(super) fn each(
     names: &NameList,
-    end: impl Fn(&KeyName, DryRun, &Context, &mut Vault) -> Result<Option<Record>, Error>,
+    end: End,
+    confirmation: Confirmation,
     dry_run: DryRun,
     context: &mut Context,
 ) -> Result<ExitStatus, Error> {
     let mut vault = context.open_to(dry_run)?;
     let mut ended = Vec::new();
-    let highest = selection::each(names, context, |name, context| {
-        let Some(record) = end(name, dry_run, context, &mut vault)? else {
+    let highest = selection::each(names, context, |wanted, context| {
+        let Some(record) = end(wanted, confirmation, dry_run, context, &mut vault)? else {
+            let name = &wanted.name;
             context.ui.note(format!("`{name}` was not changed"));
             return Ok(ExitStatus::No);
         };
@@ -48,17 +80,20 @@ pub(super) fn each(
 
 /// Retires the old secret. Succeeds if it has already retired.
 pub(super) fn finish(
-    name: &KeyName,
+    wanted: &WantedName,
+    confirmation: Confirmation,
     dry_run: DryRun,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<Option<Record>, Error> {
-    let seen = vault.find(name)?;
+    let seen = wanted.find(vault)?;
+    let name = &wanted.name;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
         return remove_retired(seen, dry_run, context, vault).map(Some);
     };
-    if !dry_run.is_dry_run && !rotation.is_finish_confirmed(context)? {
+    let is_asked = !dry_run.is_dry_run && confirmation == Confirmation::Needed;
+    if is_asked && !rotation.is_finish_confirmed(context)? {
         return Ok(None);
     }
     let finished = rotation.end(
@@ -88,6 +123,9 @@ fn remove_retired(
     let author = context.author(Action::FinishRotation);
     let removed = Context::change(dry_run, vault, &author, |change| {
         let found = change.find(name)?;
+        if found.id != seen.id {
+            return Err(VaultError::Changed(found.key.name));
+        }
         let is_retired = |old: &Retiring| old.is_over(change.now());
         if !found.key.retiring.as_deref().is_some_and(is_retired) {
             return Ok::<_, VaultError>(None);
@@ -108,17 +146,20 @@ fn remove_retired(
 
 /// Removes the new secret.
 pub(super) fn abort(
-    name: &KeyName,
+    wanted: &WantedName,
+    confirmation: Confirmation,
     dry_run: DryRun,
     context: &Context,
     vault: &mut Vault,
 ) -> Result<Option<Record>, Error> {
-    let seen = vault.find(name)?;
+    let seen = wanted.find(vault)?;
+    let name = &wanted.name;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
         return Err(not_rotating(&seen.key, &display));
     };
-    if !dry_run.is_dry_run && !rotation.is_abort_confirmed(context)? {
+    let is_asked = !dry_run.is_dry_run && confirmation == Confirmation::Needed;
+    if is_asked && !rotation.is_abort_confirmed(context)? {
         return Ok(None);
     }
     let aborted = rotation.end(
@@ -196,18 +237,27 @@ impl<'a> Rotation<'a> {
     }
 
     fn is_finish_confirmed(&self, context: &Context) -> Result<bool, Error> {
-        let (name, (new, old)) = (&self.seen.key.name, self.tails());
         self.expect_answer("retiring the old secret", context)?;
+        self.announce_finish(context);
+        self.is_confirmed("Retire the old secret?", context)
+    }
+
+    fn announce_finish(&self, context: &Context) {
+        let (name, (new, old)) = (&self.seen.key.name, self.tails());
         context.ui.note(format!(
             "the old secret of `{name}`, {old}, will stop working at once; {new} keeps working"
         ));
         self.warn_before_finish(context);
-        self.is_confirmed("Retire the old secret?", context)
     }
 
     fn is_abort_confirmed(&self, context: &Context) -> Result<bool, Error> {
-        let (name, (new, old)) = (&self.seen.key.name, self.tails());
         self.expect_answer("removing the new secret", context)?;
+        self.announce_abort(context);
+        self.is_confirmed("Remove the new secret?", context)
+    }
+
+    fn announce_abort(&self, context: &Context) {
+        let (name, (new, old)) = (&self.seen.key.name, self.tails());
         context.ui.note(format!(
             "the new secret of `{name}`, {new}, will stop working at once; only {old} keeps working"
         ));
@@ -218,7 +268,6 @@ impl<'a> Rotation<'a> {
                 "the new secret was {used}: whoever uses it will be refused"
             ));
         }
-        self.is_confirmed("Remove the new secret?", context)
     }
 
     fn warn_before_finish(&self, context: &Context) {

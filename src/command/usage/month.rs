@@ -25,6 +25,10 @@ pub(super) fn run(
 ) -> Result<ExitStatus, Error> {
     let KeysToRead { names, vault } = keys;
     let display = context.display();
+    if month.days().0 > day_of(display.now) {
+        let message = format!("{} has not begun", month.title());
+        return Err(Error::usage(message).with_hint("name a month that has, as in `2026-11`"));
+    }
     let mut review = MonthReview {
         month,
         uses: context.uses(&vault),
@@ -33,14 +37,17 @@ pub(super) fn run(
         unused: 0,
     };
     review.warn_of_unrecorded_days(&context.ui);
+    review.expect_readable()?;
     let status = match names {
-        Some(names) => each(&names, context, |name, context| {
-            review.push(&vault.find(name)?, &context.ui)?;
+        Some(names) => each(&names, context, |wanted, context| {
+            review.push(&vault.find(&wanted.name)?, &context.ui)?;
             Ok(ExitStatus::Done)
         }),
-        None => review.all(&vault, &context.ui)?,
+        None => review.all(&vault, context)?,
     };
+    let is_complete = review.expect_readable();
     review.finish(&context.ui)?;
+    is_complete?;
     Ok(status)
 }
 
@@ -54,26 +61,44 @@ impl MonthReview<'_> {
         }
     }
 
+    /// Makes sure that unknown figures do not pass for zeros.
+    fn expect_readable(&self) -> Result<(), Error> {
+        match self.uses.are_unreadable() {
+            false => Ok(()),
+            true => Err(Error::new(
+                ExitStatus::Trouble,
+                "cannot tell how keys were used: the usage record cannot be read",
+            )
+            .with_hint("`postkey doctor` checks it")),
+        }
+    }
+
     /// All keys that there were in that month and still are.
-    fn all(&mut self, vault: &Vault, ui: &Ui) -> Result<ExitStatus, Error> {
+    fn all(&mut self, vault: &Vault, context: &Context) -> Result<ExitStatus, Error> {
         let mut page = vault.first_page(SortOrder::Name)?;
+        let mut status = ExitStatus::Done;
         let mut is_more = true;
         while is_more && self.listing.is_connected() {
             let mut records = Vec::new();
-            is_more = vault.next_page(&mut page, |record| records.push(record))?;
+            is_more = vault.next_page(&mut page, |found| match found {
+                Ok(record) => records.push(record),
+                Err(error) => status = status.max(context.report(error.into())),
+            })?;
             for record in records {
-                let record = record?;
                 if day_of(record.key.created_at) <= self.month.days().1 {
-                    self.push(&record, ui)?;
+                    self.push(&record, &context.ui)?;
                 }
             }
         }
-        Ok(ExitStatus::Done)
+        Ok(status)
     }
 
     fn push(&mut self, record: &Record, ui: &Ui) -> Result<(), Error> {
         let month = self.month;
         let used = self.uses.read(ui, |usage| usage.month(record.id, month));
+        if self.uses.are_unreadable() {
+            return Ok(());
+        }
         let view = MonthView::new(&record.key, month, &used, self.display);
         self.unused += usize::from(view.is_unused());
         self.listing.push(&view)

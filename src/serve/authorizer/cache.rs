@@ -38,8 +38,9 @@ mod tests {
 
     #[test]
     fn cache_entries_are_small() {
+        // 40 of them are the key's labels and owner, which are never read here but come with it.
         assert!(
-            size_of::<CachedSecret>() <= 352,
+            size_of::<CachedSecret>() <= 392,
             "{}",
             size_of::<CachedSecret>()
         );
