@@ -13,12 +13,12 @@ use crate::sandbox::Sandbox;
 
 impl Sandbox {
     /// The path of an export in the settings.
-    fn exported(&self) -> PathBuf {
+    pub fn exported(&self) -> PathBuf {
         self.home().join("exported")
     }
 
     /// Adds an export to the settings.
-    fn export_to(&self, format: &str) {
+    pub fn export_to(&self, format: &str) {
         let file = self.exported();
         let file = file.display();
         self.settings(&format!(
@@ -27,7 +27,7 @@ impl Sandbox {
     }
 
     /// The contents of that export.
-    fn read_exported(&self) -> String {
+    pub fn read_exported(&self) -> String {
         fs::read_to_string(self.exported()).unwrap_or_default()
     }
 

@@ -2,6 +2,7 @@
 
 mod asking;
 mod dry;
+mod known;
 
 use std::fs;
 
@@ -50,6 +51,7 @@ fn reading_commands_show_the_keys_that_match() {
         ("--label team=shop --label env=test", "mail"),
         ("--owner ada", "web"),
         ("--kind smtp", "mail"),
+        ("--status active", "mail other web"),
         ("--status inactive", "off"),
         ("--status decoy", "bait"),
         ("--permission read-only", "web"),
@@ -119,12 +121,15 @@ fn reading_commands_show_the_keys_that_match() {
         .map(|found| &found["name"])
         .collect();
     assert_eq!(names, ["mail"]);
-    let none = run(&sandbox, "check --label team=none").expect(0);
-    assert!(none.stderr.contains("no key matches"), "{none:?}");
+    for selector in ["--label team=none", "--owner nobody"] {
+        let none = run(&sandbox, &format!("check {selector}")).expect(2);
+        assert!(none.stderr.contains("nothing was checked"), "{none:?}");
+    }
+    run(&sandbox, "check --label team=shop --status expired").expect(0);
 }
 
 /// Commands that change selected keys, which keys those are, and their statuses afterwards.
-const CHANGES: [(&str, &str, &str); 8] = [
+const CHANGES: [(&str, &str, &str); 9] = [
     (
         "activate --label team=shop",
         "off",
@@ -142,8 +147,13 @@ const CHANGES: [(&str, &str, &str); 8] = [
     ),
     (
         "delete --label team=shop",
-        "bait mail off web",
-        "other rotating",
+        "mail off web",
+        "bait decoy, other rotating",
+    ),
+    (
+        "delete --status decoy",
+        "bait",
+        "mail active, off inactive, other rotating, web active",
     ),
     (
         "set --where-label team=shop --owner eve",
@@ -202,7 +212,10 @@ fn changes_of_selected_keys_need_a_yes_and_happen_to_all() {
 fn no_match_is_no_error_so_that_scripts_can_be_repeated() {
     for (line, ..) in CHANGES {
         let sandbox = stocked();
-        let line = line.split("team=").next().unwrap().to_owned() + "team=none";
+        let line = match line.split_once("team=") {
+            Some((before, _)) => format!("{before}team=none"),
+            None => line.replace("decoy", "expired"),
+        };
         for line in [
             format!("{line} --yes"),
             line.clone(),

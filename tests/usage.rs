@@ -264,7 +264,7 @@ pub fn verify(sandbox: &Sandbox, secret: &str, args: &[&str]) -> Run {
 }
 
 /// A vault whose keys were accepted this often, this many days ago.
-fn used_on(uses: &[(&str, i64, i64)]) -> Sandbox {
+pub fn used_on(uses: &[(&str, i64, i64)]) -> Sandbox {
     let sandbox = Sandbox::new();
     for (name, _, _) in uses {
         sandbox

@@ -29,7 +29,7 @@ use gateway::Backend;
 use server::Server;
 use template::{ConfigPart, chosen};
 
-/// Print the configuration that lets a server use this vault, or a program use a key
+/// Print configuration for a server, or lines for a program
 ///
 /// A mail server's configuration names the vault by its absolute path; a gateway's names the
 /// address of `postkey serve` from the settings. Comments say where each part goes and why. The

@@ -97,7 +97,10 @@ impl KeySelector {
 
     /// The spans that only have minutes: months may be meant.
     pub fn minutes(&self) -> [Option<Period>; 2] {
-        [self.unused_minutes(), self.expiring.and_then(Period::minutes)]
+        [
+            self.unused_minutes(),
+            self.expiring.and_then(Period::minutes),
+        ]
     }
 
     /// The span of `--unused`, if it only has minutes.

@@ -107,12 +107,36 @@ mod tests {
 
     #[test]
     fn only_values_that_are_text_in_any_shell_are_offered() {
-        for value in ["ada", "team-shop", "env=prod,tier=1", "a.b@example.com", "50%/x+y:z_0"] {
+        for value in [
+            "ada",
+            "team-shop",
+            "env=prod,tier=1",
+            "a.b@example.com",
+            "50%/x+y:z_0",
+        ] {
             assert!(is_plain(value), "{value}");
         }
         for value in [
-            "zed$(touch pwned);id", "`id`", "a b", "a;b", "a&b", "a|b", "a>b", "a'b", "a\"b", "~ada",
-            "a\\b", "*", "a?", "[a]", "{a,b}", "!1", "#a", "(a)", "a\nb", "jürgen",
+            "zed$(touch pwned);id",
+            "`id`",
+            "a b",
+            "a;b",
+            "a&b",
+            "a|b",
+            "a>b",
+            "a'b",
+            "a\"b",
+            "~ada",
+            "a\\b",
+            "*",
+            "a?",
+            "[a]",
+            "{a,b}",
+            "!1",
+            "#a",
+            "(a)",
+            "a\nb",
+            "jürgen",
         ] {
             assert!(!is_plain(value), "{value}");
         }

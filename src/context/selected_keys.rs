@@ -129,9 +129,8 @@ impl Context {
             let summaries = uses.summaries(records.iter(), now, &self.ui);
             let keys = records.into_iter().zip(summaries);
             let keys = keys.map(|(record, summary)| SelectedKey { record, summary });
-            let matching = |key: &SelectedKey| {
-                uses.match_filter(filter, &key.record.key, key.summary)
-            };
+            let matching =
+                |key: &SelectedKey| uses.match_filter(filter, &key.record.key, key.summary);
             selected.keys.extend(keys.filter(matching));
         }
         if selected.keys.is_empty() {
@@ -180,10 +179,7 @@ impl SelectedKeys {
     ///
     /// # Errors
     /// Those of `keep`.
-    pub fn retain(
-        &mut self,
-        keep: impl Fn(&Record) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
+    pub fn retain(&mut self, keep: impl Fn(&Record) -> Result<bool, Error>) -> Result<(), Error> {
         let mut failure = None;
         self.keys.retain(|key| {
             keep(&key.record).unwrap_or_else(|error| {

@@ -109,7 +109,10 @@ fn value(name: &str, lookup: Lookup<'_>) -> Result<String, Error> {
     };
     let value = lookup(name).filter(|value| !value.is_empty());
     match value.map(OsString::into_string) {
-        None => refused("is not set or empty", "set it, or write `$${` for the text `${`"),
+        None => refused(
+            "is not set or empty",
+            "set it, or write `$${` for the text `${`",
+        ),
         Some(Err(_)) => refused("is not UTF-8 text", "set it to a name"),
         Some(Ok(value)) if looks_like_a_secret(&value) => refused(
             "looks like a secret, and a manifest must not contain any",
@@ -168,8 +171,14 @@ mod tests {
     #[test]
     fn an_unusable_variable_is_named_with_the_reason() {
         for (text, told) in [
-            ("${NONE}", "the environment variable `NONE` is not set or empty"),
-            ("${EMPTY}", "the environment variable `EMPTY` is not set or empty"),
+            (
+                "${NONE}",
+                "the environment variable `NONE` is not set or empty",
+            ),
+            (
+                "${EMPTY}",
+                "the environment variable `EMPTY` is not set or empty",
+            ),
             ("${LINES}", "`LINES` contains a line break"),
             ("${ESCAPE}", "`ESCAPE` contains a line break, or a control"),
             ("${SECRET}", "`SECRET` looks like a secret"),
@@ -185,6 +194,21 @@ mod tests {
             assert!(error.hint().is_some(), "{text}");
             assert!(!error.to_string().contains("abababab"), "{text}");
         }
+    }
+
+    #[test]
+    fn only_the_words_of_a_command_are_left_as_they_are() {
+        let text = "save = { command = ['x', '${ENV}'], file = '${ENV}' }
+                    labels = { command = '${ENV}' }
+                    command = '${ENV}'";
+        let mut document = DeTable::parse(text).expect("a document");
+        let mut mistakes = Vec::new();
+        expand_table("", document.get_mut(), &lookup, &mut |_, field, _| {
+            mistakes.push(field.to_owned());
+        });
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        let told = format!("{document:?}");
+        assert_eq!(told.matches("${ENV}").count(), 1, "{told}");
     }
 
     proptest! {

@@ -170,3 +170,20 @@ fn labels(name: &KeyName, kind: Kind) -> KeyLabels {
         kind: kind.into_str(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_one_series_however_often_and_in_which_order_it_is_found() {
+        let mut gauges = KeyGauges::new(Timestamp::UNIX_EPOCH);
+        let made_at = Timestamp::UNIX_EPOCH;
+        let (no_limit, no_expiry) = (Finding::NoLimit { made_at }, Finding::NoExpiry { made_at });
+        let name = "web".parse().expect("a name");
+        for finding in [&no_limit, &no_expiry, &no_limit] {
+            gauges.push_finding(&name, Kind::Api, finding);
+        }
+        assert_eq!(gauges.findings.samples.len(), 2);
+    }
+}

@@ -97,7 +97,7 @@ fn list_finds_rotating_keys_by_both_tails() {
         names.collect::<Vec<_>>()
     };
     assert_eq!(names(&["--status", "rotating"]), ["ci"]);
-    assert_eq!(names(&["--status", "active"]), ["other"]);
+    assert_eq!(names(&["--status", "active"]), ["ci", "other"]);
     for secret in [&old, &new] {
         assert_eq!(names(&["--tail", &secret[secret.len() - 6..]]), ["ci"]);
     }

@@ -42,7 +42,8 @@ fn a_dry_run_ends_like_the_change_and_changes_nothing() {
         ("deactivate --label team=shop", "`mail` would be inactive"),
         ("delete web", "`web` would be deleted"),
         ("delete --forget web other", "`other` would be deleted"),
-        ("delete --label team=shop", "`bait` would be deleted"),
+        ("delete --label team=shop", "`web` would be deleted"),
+        ("delete web web", "no key named `web`"),
         ("delete none", "no key named `none`"),
         (
             "set web --owner eve --permission full",
@@ -52,6 +53,10 @@ fn a_dry_run_ends_like_the_change_and_changes_nothing() {
         (
             "set mail --permission full",
             "an SMTP key has no --permission",
+        ),
+        (
+            "set --where-label team=shop --permission full",
+            "`mail`: an SMTP key has no --permission\nhint: add --where-kind api",
         ),
         (
             "set --where-label team=shop --owner eve",
@@ -78,6 +83,8 @@ fn a_dry_run_ends_like_the_change_and_changes_nothing() {
         ("revoke web", "`web` would be inactive"),
         ("revoke --label team=shop", "`mail` would be inactive"),
         ("revoke bait", "is a decoy"),
+        ("revoke web --report no/folder.md", "no"),
+        ("revoke web --replace --save no/file.key", "no"),
     ] {
         let sandbox = stocked();
         let before = contents(&sandbox);

@@ -1,5 +1,7 @@
 //! The review of a month.
 
+use std::os::unix::fs::PermissionsExt;
+
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -81,13 +83,42 @@ fn without_names_a_month_has_the_keys_that_there_were_by_name() {
             .collect()
     };
     assert_eq!(names("2026-03"), [""; 0]);
-    let next_year = jiff::Timestamp::now()
-        .strftime("%Y")
-        .to_string()
-        .parse::<i32>()
+    let this_month = jiff::Timestamp::now().strftime("%Y-%m").to_string();
+    assert_eq!(names(&this_month), ["idle", "mail", "web"]);
+}
+
+#[test]
+fn what_is_unknown_is_no_zero() {
+    let sandbox = with_march();
+    let month = jiff::Timestamp::now().strftime("%Y-%m").to_string();
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let damage =
+        "PRAGMA ignore_check_constraints = ON; UPDATE keys SET kind = 'x' WHERE name = 'mail'";
+    vault.execute_batch(damage).unwrap();
+    drop(vault);
+    let args = ["usage", "--month", &month, "--format", "json"];
+    let damaged = sandbox.run(args).expect(5);
+    let keys = damaged.json();
+    let names: Vec<_> = keys
+        .as_array()
         .unwrap()
-        + 1;
-    assert_eq!(names(&format!("{next_year}-01")), ["idle", "mail", "web"]);
+        .iter()
+        .map(|key| &key["name"])
+        .collect();
+    assert_eq!(names, ["idle", "web"]);
+    let unreadable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(sandbox.usage(), unreadable).unwrap();
+    let refused = sandbox.run(["usage", "--month", &month, "web"]).expect(5);
+    assert!(
+        refused.stderr.contains("cannot tell how keys were used"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.stdout, "");
+    let later = sandbox.run(["usage", "--month", "9998-01"]).expect(2);
+    assert!(
+        later.stderr.contains("January 9998 has not begun"),
+        "{later:?}"
+    );
 }
 
 #[test]
