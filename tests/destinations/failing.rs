@@ -236,3 +236,19 @@ fn deliveries_to_one_place_take_turns() {
     let mut names = locks.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.find(|name| name.contains("delivery")), None);
 }
+
+#[test]
+fn a_secret_without_the_key_holds_nothing_to_restore() {
+    let sandbox = Sandbox::with_tools();
+    // As kubectl prints it by a template of one's own.
+    sandbox.write(
+        "bin/kubectl",
+        "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\napply) cat >>applied; exit 3 ;;\n\
+         *) printf '<no value>' ;;\nesac\n",
+    );
+    let run = sandbox
+        .with_path(&["generate", "api", "web", "--to", "kubernetes:shop/app#key"])
+        .expect(6);
+    assert!(!run.stderr.contains("restored"), "{run:?}");
+    assert_eq!(sandbox.read("applied").matches("apiVersion").count(), 1);
+}

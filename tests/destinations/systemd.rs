@@ -1,4 +1,4 @@
-//! The real systemd-creds, with a host key of its own in a mount name space.
+//! The real systemd-creds, with a host key of its own in a mount name space; and pass.
 
 use std::process::Command;
 
@@ -56,4 +56,36 @@ fn a_file_that_is_no_credential_stays() {
         .expect(6);
     assert!(run.stderr.contains("nothing was written"), "{run:?}");
     assert_eq!(sandbox.read("notes"), "dear diary\n");
+}
+
+#[test]
+fn a_store_of_pass_is_read_before_it_is_written() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home().display();
+    let setup = format!(
+        "export HOME={home} GNUPGHOME={home}/.gnupg && mkdir -m 700 \"$GNUPGHOME\" && \
+         gpg --batch --quiet --passphrase '' --quick-generate-key ci@example.com && \
+         pass init ci@example.com"
+    );
+    let shell = |script: &str| Command::new("sh").args(["-c", script]).output();
+    if !shell("command -v gpg pass").unwrap().status.success() {
+        return;
+    }
+    let made = shell(&setup).unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let to = ["--to", "pass:shop/app"];
+    for command in [&["generate", "api", "web"][..], &["rotate", "web"]] {
+        sandbox.with_path(&[command, &to].concat()).expect(0);
+    }
+    let entry = sandbox.home().join(".password-store/shop/app.gpg");
+    std::fs::write(&entry, "no longer readable").unwrap();
+    let run = sandbox
+        .with_path(&[&["regenerate", "--yes", "web"][..], &to].concat())
+        .expect(6);
+    assert!(run.stderr.contains("nothing was written"), "{run:?}");
+    assert_eq!(
+        std::fs::read_to_string(entry).unwrap(),
+        "no longer readable"
+    );
+    let _ = shell(&format!("GNUPGHOME={home}/.gnupg gpgconf --kill all"));
 }
