@@ -286,11 +286,7 @@ mod tests {
             ("env", "`env` is not a label: ", "write `env=prod`"),
             ("=prod", "`` is not a label's name", "as in `env=prod`"),
             ("a b=c", "`a b` is not a label's name", "as in `env=prod`"),
-            (
-                "env=",
-                "1 to 100 characters",
-                "`--clear-label NAME` removes",
-            ),
+            ("env=", "1 to 100 characters", "--clear-label NAME` removes"),
             ("env=prod,", "`` is not a label: ", "write `env=prod`"),
             ("env=a\u{1b}[1m", "control or invisible", "on one line"),
             ("env=a\nb", "control or invisible", "on one line"),
