@@ -51,7 +51,7 @@ const COMMANDS: &[Case] = &[
     ("verify", Some("web"), 0, 5),
     ("explain", Some("web"), 0, 5),
     ("usage", None, 0, 5),
-    ("usage --month 2026-11", None, 0, 5),
+    ("usage --month 1970-01", None, 0, 5),
     ("check", None, ANSWER, 5),
     ("check --format ics", None, 0, 5),
     ("check --format prometheus", None, 0, 5),
