@@ -77,7 +77,8 @@ fn an_api_key_has_the_given_fields() {
             }],
             "policy": {
                 "rotate_every": "90d", "rotate_every_from": "default", "rotation_due_at": null,
-                "unused_after": "45d", "unused_after_from": "default",
+                "unused_after": "45d", "unused_after_from": "default", "grace": "24h",
+                "grace_from": "default", "settle": "1h", "settle_from": "default", "after": null,
             },
         })
     );

@@ -20,7 +20,7 @@ pub const POISON: &str =
 const FORMATS: [&str; 4] = ["text", "json", "jsonl", "csv"];
 
 /// Every text column, with the start of its poisoned value.
-const COLUMNS: [(&str, &str, &str); 13] = [
+const COLUMNS: [(&str, &str, &str); 16] = [
     ("keys", "name", "="),
     ("keys", "username", "+"),
     ("keys", "permission", "-"),
@@ -28,6 +28,9 @@ const COLUMNS: [(&str, &str, &str); 13] = [
     ("keys", "description", "=cmd()"),
     ("policies", "rotate_every", "="),
     ("policies", "unused", "+"),
+    ("policies", "grace", "-"),
+    ("policies", "settle", "@"),
+    ("policies", "after", "="),
     ("log", "user", "="),
     ("log", "sudo_user", "+"),
     ("log", "host", "-"),

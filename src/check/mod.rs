@@ -15,7 +15,7 @@ use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
 pub use held::HeldSecret;
-pub use rules::{CheckRule, RuleOverrides, Rules};
+pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
 
 /// What is known of a key.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use crate::key::{KeyPolicy, Term};
+use crate::key::{AfterCommand, Grace, KeyPolicy, Period, Term};
 use crate::settings::Policy;
 
 /// The limits given on the command line.
@@ -30,15 +30,15 @@ pub enum RuleSource {
 
 /// A rule and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CheckRule {
+pub struct CheckRule<T = Term> {
     /// The limit.
-    pub term: Term,
+    pub term: T,
     /// Its source; the command line counts as the settings.
     pub origin: RuleSource,
 }
 
 /// The rules that apply to a key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// How old its secret may become.
     pub rotate_every: CheckRule,
@@ -52,6 +52,12 @@ pub struct Rules {
     pub requires_expiry: bool,
     /// Whether it must have a limit.
     pub requires_limit: bool,
+    /// How long an automatic rotation may take before it must end.
+    pub grace: CheckRule<Grace>,
+    /// How long its old secret must be unused before an automatic rotation retires it.
+    pub settle: CheckRule<Period>,
+    /// What runs after its new secret was delivered.
+    pub after: Option<AfterCommand>,
 }
 
 impl Rules {
@@ -69,11 +75,14 @@ impl Rules {
             max_lifetime: policy.max_lifetime,
             requires_expiry: policy.requires_expiry,
             requires_limit: policy.requires_limit,
+            grace: rule(None, own.grace, policy.grace, policy.has_grace),
+            settle: rule(None, own.settle, policy.settle, policy.has_settle),
+            after: own.after.clone(),
         }
     }
 }
 
-fn rule(given: Option<Term>, own: Option<Term>, policy: Term, is_set: bool) -> CheckRule {
+fn rule<T>(given: Option<T>, own: Option<T>, policy: T, is_set: bool) -> CheckRule<T> {
     let (term, origin) = match (given, own) {
         (Some(term), _) => (term, RuleSource::Settings),
         (None, Some(term)) => (term, RuleSource::Key),

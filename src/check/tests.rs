@@ -59,6 +59,10 @@ fn known(age: i64) -> Known {
             max_lifetime: Term::Never,
             requires_expiry: false,
             requires_limit: false,
+            grace: "24h".parse().expect("a grace period"),
+            settle: "1h".parse().expect("a span"),
+            has_grace: false,
+            has_settle: false,
         },
     }
 }

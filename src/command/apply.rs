@@ -155,8 +155,10 @@ impl<'a> Scheme<'a> {
                 .transpose()?
                 .flatten()
                 .map(|record| record.key.name);
+            let policy = record.as_ref().map(|record| vault.policy(record.id));
             Ok(ExistingKey {
                 record,
+                policy: policy.transpose()?.unwrap_or_default(),
                 username_owner,
             })
         };

@@ -248,7 +248,7 @@ impl<'a> KeyCheck<'a> {
     fn page(&mut self, records: &[Record], ui: &Ui) -> Result<(), Error> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let mut secrets = self.vault.secrets_of(&keys)?;
-        let policies = self.vault.policies(&keys)?;
+        let mut policies = self.vault.policies(&keys)?;
         let now = self.display.now;
         let used = match self.recorded_since {
             Some(since) => self.uses.used(records, &secrets, (since, now), ui),
@@ -256,7 +256,7 @@ impl<'a> KeyCheck<'a> {
         };
         for (record, used) in records.iter().zip(used) {
             let secrets = secrets.remove(&record.id).unwrap_or_default();
-            let own = policies.get(&record.id).copied().unwrap_or_default();
+            let own = policies.remove(&record.id).unwrap_or_default();
             let known = KeyFacts {
                 key: &record.key,
                 secrets: &secrets,

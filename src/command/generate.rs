@@ -15,7 +15,7 @@ use crate::delivery::options::DeliveredKey;
 use crate::delivery::{Failure, NewKey, NewSecret, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, Key, Kind};
+use crate::key::{Access, Key, KeyPolicy, Kind};
 use crate::vault::{self, Action, Author, Change, Vault};
 pub use flags::Generate;
 
@@ -73,6 +73,7 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     let key = args.key(name.clone(), access, secret.tail(), author.clock, expires)?;
     let new = NewKey {
         key,
+        policy: KeyPolicy::default(),
         secret,
         is_staged: false,
         target,

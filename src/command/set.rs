@@ -37,13 +37,14 @@ Examples:
   postkey set reports --permission read-only --limit 1000/hour
   postkey set newsletter --sender example.com,null --network any
   postkey set --where-label env=test --expires 30d --dry-run
-  postkey set backup --rotate-every 365d --unused-after never")]
+  postkey set backup --rotate-every 365d --unused-after never
+  postkey set web --grace 48h --settle 2h --after 'systemctl reload web'")]
 pub struct Set {
     /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
     #[command(flatten)]
-    change: RequestedChange,
+    change: Box<RequestedChange>,
     #[command(flatten)]
     selector: KeySelector,
     #[command(flatten)]
@@ -130,7 +131,7 @@ fn set(
                 .clone(),
             ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
-        Ok((key, wanted.policy(policy)))
+        Ok((key, policy.changed(&wanted.policy())))
     })
 }
 
@@ -154,7 +155,7 @@ fn of_other_kind(error: Error, key: &Key, keys: &EditedKeys<'_>) -> Error {
 
 /// The hint if no change is given.
 const CHANGES: &str = "give --name, --description, --label, --owner, --permission, --plan, --limit, --sender, \
-                --network, --expires, --rotate-every or --unused-after";
+                --network, --expires, --rotate-every, --unused-after, --grace, --settle or --after";
 
 /// Makes sure that a change was given, or can be prompted for.
 fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Error> {

@@ -32,7 +32,7 @@ impl Context {
     ) -> Result<ExitStatus, Error> {
         let keys = EditedKeys::Named(name);
         self.edit_with_policy(&keys, action, DryRun::default(), |key, policy, change| {
-            Ok((apply(key, change)?, policy))
+            Ok((apply(key, change)?, policy.clone()))
         })
     }
 
@@ -42,7 +42,7 @@ impl Context {
         keys: &EditedKeys<'_>,
         action: Action,
         dry_run: DryRun,
-        apply: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
+        apply: impl Fn(&Key, &KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_to(dry_run)?;
         let author = self.author(action);
@@ -90,10 +90,9 @@ impl Context {
 fn edited(
     record: Record,
     change: &Change<'_>,
-    apply: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
+    apply: impl Fn(&Key, &KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
 ) -> Result<EditedKey, Error> {
-    let policy = change.policy(record.id)?;
-    let (key, policy) = apply(&record.key, policy, change)?;
+    let (key, policy) = apply(&record.key, &change.policy(record.id)?, change)?;
     let fields = change.save_with_policy(&record, &key, &policy)?;
     Ok((record.key.name.clone(), Record { key, ..record }, fields))
 }

@@ -6,7 +6,7 @@ use crate::delivery::new_secret::NewSecret;
 use crate::delivery::outcome::Delivery;
 use crate::delivery::target::Target;
 use crate::error::Error;
-use crate::key::Key;
+use crate::key::{Key, KeyPolicy};
 use crate::ui::KeyView;
 use crate::vault::{self, Change, Vault};
 
@@ -14,6 +14,8 @@ use crate::vault::{self, Change, Vault};
 pub struct NewKey<'a> {
     /// The key.
     pub key: Key,
+    /// Its own policy.
+    pub policy: KeyPolicy,
     /// Its secret.
     pub secret: NewSecret,
     /// Whether an interrupted run has already staged the secret.
@@ -51,7 +53,7 @@ impl PendingSecret for NewKey<'_> {
     }
 
     fn activate(&self, change: &Change<'_>) -> Result<Key, vault::Error> {
-        self.secret.add(&self.key, change)?;
+        self.secret.add(&self.key, &self.policy, change)?;
         Ok(self.key.clone())
     }
 }

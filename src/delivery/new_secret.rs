@@ -4,7 +4,7 @@ use rand::rngs::SysRng;
 
 use crate::context::random;
 use crate::error::Error;
-use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
+use crate::key::{Brand, HashMemory, Key, KeyPolicy, Kind, Sealer, Secret, Tail, Verifier};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Change, Record};
 
@@ -68,11 +68,16 @@ impl NewSecret {
         Issued::new(key, &self.secret)
     }
 
-    /// Creates the key.
-    pub fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
+    /// Creates the key with its own policy.
+    pub fn add(
+        &self,
+        key: &Key,
+        policy: &KeyPolicy,
+        change: &Change<'_>,
+    ) -> Result<(), vault::Error> {
         match &self.sealer {
-            None => change.add(key),
-            Some(sealer) => change.add_default(key, |associated_data| {
+            None => change.add(key, policy),
+            Some(sealer) => change.add_default(key, policy, |associated_data| {
                 sealer.seal(&self.secret, associated_data)
             }),
         }

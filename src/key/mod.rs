@@ -2,6 +2,7 @@
 //!
 //! Uses no clock, I/O, SQL or terminal: time, randomness and cost are parameters.
 
+mod after_command;
 mod allow_list;
 mod brand;
 mod description;
@@ -40,6 +41,7 @@ pub use crate::key::redact::{
     Lines, escape_controls, is_hidden, looks_like_a_secret, quoted, redact_secrets, without_mark,
 };
 pub use crate::key::stray_character::{stray_characters, without_stray_characters};
+pub use after_command::AfterCommand;
 pub use brand::Brand;
 pub use description::Description;
 pub use expiry::{Expiry, Period};
@@ -53,7 +55,7 @@ pub use network::Networks;
 pub use passphrase::Passphrase;
 pub use path::RequestPath;
 pub use permission::Permission;
-pub use policy::{KeyPolicy, Term};
+pub use policy::{KeyPolicy, PolicyChange, PolicyValue, Term};
 pub use record::{Access, Key};
 pub use retiring::Retiring;
 pub use rotation::Grace;

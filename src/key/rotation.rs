@@ -3,22 +3,30 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Invalid, Key, Period, Retiring, Tail};
 
-/// The maximum grace period.
-const MAX_GRACE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// The maximum grace period, in seconds: a year.
+const MAX_GRACE: i64 = 365 * 24 * 60 * 60;
 
-/// The grace period of an old secret: whole seconds, at most a year.
+/// The grace period of an old secret: at least a second, at most a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grace(SignedDuration);
+pub struct Grace(Period);
 
 impl Grace {
+    /// Its length, in whole seconds.
+    fn seconds(self) -> i64 {
+        let seconds = self.0.length().map(|length| length.as_secs());
+        seconds
+            .and_then(|seconds| seconds.try_into().ok())
+            .unwrap_or_default()
+    }
+
     /// When it ends, from `now`.
     fn after(self, now: Timestamp) -> Timestamp {
         // In whole seconds, as stored.
-        let end = now.as_second().saturating_add(self.0.as_secs());
+        let end = now.as_second().saturating_add(self.seconds());
         let end = end.min(Timestamp::MAX.as_second());
         Timestamp::from_second(end).unwrap_or(now)
     }
@@ -26,7 +34,7 @@ impl Grace {
 
 impl fmt::Display for Grace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -34,12 +42,9 @@ impl FromStr for Grace {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let seconds = |period: Period| i64::try_from(period.length()?.as_secs()).ok();
-        let seconds = text.parse().ok().and_then(seconds);
-        seconds
-            .map(SignedDuration::from_secs)
-            .filter(|length| length.is_positive() && *length <= MAX_GRACE)
-            .map(Self)
+        let grace = text.parse().ok().map(Self);
+        grace
+            .filter(|grace| (1..=MAX_GRACE).contains(&grace.seconds()))
             .ok_or_else(|| {
                 Invalid::new(
                     "a grace period",
@@ -163,7 +168,7 @@ mod tests {
             ("1s", 1),
         ] {
             let grace = text.parse::<Grace>().expect(text);
-            assert_eq!(grace, Grace(SignedDuration::from_secs(seconds)), "{text}");
+            assert_eq!(grace.seconds(), seconds, "{text}");
         }
         for text in [
             "", "0s", "0", "999ms", "-1h", "366d", "1y", "soon", "never", "9999999h",

@@ -128,6 +128,16 @@ pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Error> {
     Ok(text)
 }
 
+/// A list of strings that are not secrets; `form` is the hint at how it is written.
+pub(super) fn texts(value: &DeValue<'_>, form: &str) -> Result<Vec<String>, Error> {
+    let DeValue::Array(list) = value else {
+        let message = format!("it is {}, but must be a list", kind_of(value));
+        return Err(mistake(message, form));
+    };
+    let texts = list.iter().map(|one| Ok(text(one.get_ref())?.to_owned()));
+    texts.collect()
+}
+
 fn no_text(value: &DeValue<'_>) -> String {
     format!("it is {}, but must be text", kind_of(value))
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::destination::DestinationSpec;
 use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, KeyVariables, Kind, Labels, Limit,
-    Networks, Owner, Permission, Senders, Status, Tail, Username,
+    Networks, Owner, Permission, PolicyChange, Senders, Status, Tail, Username,
 };
 use crate::settings::Settings;
 
@@ -43,6 +43,8 @@ pub struct ManifestKey {
     pub networks: Option<Networks>,
     /// When it expires; a span counts from when the key was created.
     pub expires: Option<Expiry>,
+    /// Its own policy.
+    pub policy: PolicyChange,
     /// Its initial status; later changes are not reverted.
     pub status: Status,
     /// Whether it is a decoy.

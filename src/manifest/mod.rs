@@ -5,6 +5,7 @@ mod error;
 mod field;
 mod key;
 mod plan;
+mod policy;
 mod read;
 mod save;
 #[cfg(test)]

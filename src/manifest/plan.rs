@@ -7,14 +7,16 @@ use super::{Manifest, ManifestError, ManifestKey};
 use crate::check::HeldSecret;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{EffectiveStatus, Invalid, Key, KeyName, Kind};
-use crate::vault::{Field, Record, differences};
+use crate::key::{EffectiveStatus, Invalid, Key, KeyName, KeyPolicy, Kind};
+use crate::vault::{Field, Record, differences, policy_differences};
 
 /// What the vault has for a key in the manifest.
 #[derive(Debug, Default)]
 pub struct ExistingKey {
     /// The key with that name.
     pub record: Option<Record>,
+    /// That key's own policy.
+    pub policy: KeyPolicy,
     /// Another key, which has the username.
     pub username_owner: Option<KeyName>,
 }
@@ -63,6 +65,8 @@ pub enum StepAction<'a> {
         before: Record,
         /// The changed key.
         after: Box<Key>,
+        /// The changes of its own policy.
+        policy: Vec<Field>,
     },
     /// Leave the key unchanged.
     Keep {
@@ -211,7 +215,12 @@ impl<'a> Step<'a> {
     /// The changed fields.
     pub fn changes(&self) -> Vec<Field> {
         match &self.action {
-            StepAction::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
+            StepAction::Change {
+                before,
+                after,
+                policy,
+                ..
+            } => [&differences(Some(&before.key), Some(after)), &policy[..]].concat(),
             _ => Vec::new(),
         }
     }
@@ -231,10 +240,11 @@ impl ManifestKey {
         match seen {
             ExistingKey {
                 record: Some(record),
+                policy,
                 ..
             } => {
                 self.expect_same(&record.key)?;
-                self.compared(record, now).map_err(at)
+                self.compared(record, &policy, now).map_err(at)
             }
             ExistingKey {
                 username_owner: Some(username_owner),
@@ -293,7 +303,12 @@ impl ManifestKey {
     }
 
     /// The existing key with the manifest's values.
-    fn compared(&self, record: Record, now: Timestamp) -> Result<Step<'_>, Invalid> {
+    fn compared(
+        &self,
+        record: Record,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<Step<'_>, Invalid> {
         let key = &record.key;
         let mut finding = None;
         let mut after = Key {
@@ -316,7 +331,8 @@ impl ManifestKey {
             Some(end) if end <= now => finding = Some(Obstacle::Over(end)),
             end => after = after.expiring(end),
         }
-        let action = if after == *key {
+        let policy = policy_differences(policy, &policy.changed(&self.policy));
+        let action = if after == *key && policy.is_empty() {
             StepAction::Keep {
                 wanted: self,
                 record,
@@ -326,6 +342,7 @@ impl ManifestKey {
                 wanted: self,
                 before: record,
                 after: Box::new(after),
+                policy,
             }
         };
         Ok(Step {

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
+use super::policy::policy;
 use super::save::SaveField;
 use super::variables::{Lookup, expand};
 use super::{Manifest, ManifestError, ManifestKey};
@@ -20,7 +21,7 @@ use crate::key::{
 };
 use crate::settings::Settings;
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 19] = [
     "name",
     "kind",
     "username",
@@ -33,6 +34,10 @@ const FIELDS: [&str; 15] = [
     "sender",
     "network",
     "expires",
+    "rotate_every",
+    "grace",
+    "settle",
+    "after",
     "inactive",
     "decoy",
     "save",
@@ -160,6 +165,7 @@ fn wanted(
     let senders = fields.get("sender", mistakes, parsed);
     let networks = fields.get("network", mistakes, parsed);
     let expires = fields.get("expires", mistakes, parsed);
+    let policy = policy(&fields, mistakes);
     let status = fields.get("inactive", mistakes, status);
     let place = SaveField {
         line,
@@ -182,6 +188,7 @@ fn wanted(
         senders,
         networks,
         expires,
+        policy,
         status: status.unwrap_or(Status::Active),
         is_decoy: is_decoy.unwrap_or_default(),
         destination: destination?,
@@ -220,6 +227,10 @@ fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors
         "sender",
         "network",
         "expires",
+        "rotate_every",
+        "grace",
+        "settle",
+        "after",
         "inactive",
     ] {
         if let Some(line) = fields.line(name, mistakes) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
+use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text, texts};
 use crate::destination::{DestinationSpec, DestinationText, SecretVariables};
 use crate::error::Error;
 use crate::key::{KeyName, KeyVariables, Kind, quoted};
@@ -232,12 +232,7 @@ fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Error> {
 fn words(value: &DeValue<'_>) -> Result<Vec<String>, Error> {
     let form = "write a list of words, as in `[\"vault\", \"kv\", \"put\", \"secret/ci\", \
                 \"key=-\"]`; for a shell, `[\"sh\", \"-c\", \"…\"]`";
-    let DeValue::Array(list) = value else {
-        let message = format!("it is {}, but must be a list", kind_of(value));
-        return Err(mistake(message, form));
-    };
-    let words = list.iter().map(|word| Ok(text(word.get_ref())?.to_owned()));
-    let words: Vec<String> = words.collect::<Result<_, Error>>()?;
+    let words = texts(value, form)?;
     match words.first() {
         None => Err(mistake("it is empty", form)),
         Some(program) if program.is_empty() => Err(mistake("it names no program", form)),

@@ -82,6 +82,33 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "quotation marks",
         ),
         (
+            api("rotate_every = \"soon\""),
+            5,
+            "rotate_every: `soon`",
+            "`policy` is what the settings say",
+        ),
+        (api("grace = \"never\""), 5, "grace: `never`", "48h"),
+        (api("settle = 2"), 5, "settle: it is a number", "write"),
+        (
+            api("after = \"reload\""),
+            5,
+            "after: it is text, but must be a list",
+            "after = [",
+        ),
+        (api("after = [\"\"]"), 5, "names no program", "reload app"),
+        (
+            api("after = [\"sh\", 1]"),
+            5,
+            "it is a number, but must be text",
+            "quotation marks",
+        ),
+        (
+            api("decoy = true\nafter = [\"reload\"]"),
+            6,
+            "a decoy has no `after`",
+            "leave it out",
+        ),
+        (
             api("inactive = \"yes\""),
             5,
             "must be true or false",

@@ -11,8 +11,9 @@ use super::field::{ManifestErrors, mistake};
 use crate::error::Error;
 use crate::key::{is_hidden, looks_like_a_secret};
 
-/// The table and its field whose texts belong to a program: it may expand its environment itself.
-const NEVER_EXPANDED: (&str, &str) = ("save", "command");
+/// The tables and their fields whose texts belong to a program: it may expand its environment
+/// itself.
+const NEVER_EXPANDED: [(&str, &str); 2] = [("save", "command"), ("key", "after")];
 
 /// How variables are written.
 const FORM: &str = "write `${NAME}`, or `$${` for the text `${`";
@@ -43,7 +44,7 @@ pub(super) fn expand(table: &mut DeTable<'_>, lookup: Lookup<'_>, mistakes: &mut
 fn expand_table(of: &str, table: &mut DeTable<'_>, lookup: Lookup<'_>, note: Note<'_>) {
     for (field, value) in table.iter_mut() {
         let name = field.get_ref();
-        if (of, name.as_ref()) != NEVER_EXPANDED {
+        if !NEVER_EXPANDED.contains(&(of, name.as_ref())) {
             expand_value(value, name, lookup, note);
         }
     }
@@ -198,7 +199,9 @@ mod tests {
 
     #[test]
     fn only_the_words_of_a_command_are_left_as_they_are() {
-        let text = "save = { command = ['x', '${ENV}'], file = '${ENV}' }
+        let text = "key = [{ after = ['x', '${ENV}'] }]
+                    after = '${ENV}'
+                    save = { command = ['x', '${ENV}'], file = '${ENV}' }
                     labels = { command = '${ENV}' }
                     command = '${ENV}'";
         let mut document = DeTable::parse(text).expect("a document");
@@ -208,7 +211,7 @@ mod tests {
         });
         assert!(mistakes.is_empty(), "{mistakes:?}");
         let told = format!("{document:?}");
-        assert_eq!(told.matches("${ENV}").count(), 1, "{told}");
+        assert_eq!(told.matches("${ENV}").count(), 2, "{told}");
     }
 
     proptest! {

@@ -114,6 +114,8 @@ impl Settings {
                 "policy.require_limit",
                 self.policy.requires_limit.to_string(),
             ),
+            ("policy.grace", self.policy.grace.to_string()),
+            ("policy.settle", self.policy.settle.to_string()),
             ("usage.keep", format!("{}d", self.retention.days())),
             ("serve.listen", self.listen.to_string()),
             ("serve.policy", or_none(self.listen_policy.as_ref())),

@@ -19,7 +19,8 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
 use crate::key::{
-    Brand, Expiry, Limit, Permission, Rule, Term, UsernameTemplate, escape_controls, quoted,
+    Brand, Expiry, Grace, Limit, Period, Permission, Rule, Term, UsernameTemplate, escape_controls,
+    quoted,
 };
 
 /// The maximum size of a settings file, in bytes.
@@ -74,6 +75,10 @@ pub(super) struct PolicyFile {
     pub(super) max_lifetime: Option<Term>,
     pub(super) require_expiry: Option<bool>,
     pub(super) require_limit: Option<bool>,
+    #[serde(deserialize_with = "text")]
+    pub(super) grace: Option<Grace>,
+    #[serde(deserialize_with = "text")]
+    pub(super) settle: Option<Period>,
 }
 
 #[derive(Debug, Default, Deserialize)]

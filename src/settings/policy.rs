@@ -1,7 +1,9 @@
 //! The policy: when keys need attention, unless a key has its own.
 
+use std::str::FromStr;
+
 use super::file::PolicyFile;
-use crate::key::Term;
+use crate::key::{Grace, Invalid, Period, Term};
 
 /// When keys need attention.
 #[derive(Clone, Copy, Debug)]
@@ -22,24 +24,36 @@ pub struct Policy {
     pub requires_expiry: bool,
     /// Whether keys must have a limit.
     pub requires_limit: bool,
+    /// How long an automatic rotation may take before it must end.
+    pub grace: Grace,
+    /// How long an old secret must be unused before an automatic rotation retires it.
+    pub settle: Period,
+    /// Whether that is in the settings.
+    pub has_grace: bool,
+    /// Whether that is in the settings.
+    pub has_settle: bool,
 }
 
 impl Policy {
     /// The file's values, with defaults.
     pub(super) fn of(file: &PolicyFile) -> Self {
         Self {
-            rotate_every: file.rotate_every.unwrap_or(days("90d")),
-            unused: file.unused.unwrap_or(days("45d")),
+            rotate_every: file.rotate_every.unwrap_or(built_in("90d")),
+            unused: file.unused.unwrap_or(built_in("45d")),
             has_rotate_every: file.rotate_every.is_some(),
             has_unused: file.unused.is_some(),
-            expiring: file.expiring.unwrap_or(days("14d")),
+            expiring: file.expiring.unwrap_or(built_in("14d")),
             max_lifetime: file.max_lifetime.unwrap_or(Term::Never),
             requires_expiry: file.require_expiry.unwrap_or_default(),
             requires_limit: file.require_limit.unwrap_or_default(),
+            grace: file.grace.unwrap_or(built_in("24h")),
+            settle: file.settle.unwrap_or(built_in("1h")),
+            has_grace: file.grace.is_some(),
+            has_settle: file.settle.is_some(),
         }
     }
 }
 
-fn days(text: &str) -> Term {
+fn built_in<T: FromStr<Err = Invalid>>(text: &str) -> T {
     text.parse().expect("the built-in times are times")
 }

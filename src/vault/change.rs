@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{Action, Author, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
-use crate::key::{Key, KeyName, Kind, Limit, Tail, Username};
+use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Tail, Username};
 
 /// A change in progress; rolled back unless [`Vault::change`] commits it.
 #[derive(Debug)]
@@ -113,13 +113,14 @@ impl Change<'_> {
         self.author.clock
     }
 
-    /// Adds a key; its tail is that of the pending secret that becomes its current one.
+    /// Adds a key with its own policy; its tail is that of the pending secret that becomes its current one.
     ///
     /// # Errors
     /// If its name or username has been taken meanwhile, or the secret is gone.
-    pub fn add(&self, key: &Key) -> Result<(), Error> {
+    pub fn add(&self, key: &Key, policy: &KeyPolicy) -> Result<(), Error> {
         let id = self.insert(key)?;
-        self.log(id, None, Some(key))
+        let policy = self.add_policy(id, policy)?;
+        self.log_with(id, None, Some(key), &policy)
     }
 
     pub(super) fn insert(&self, key: &Key) -> Result<KeyId, Error> {

@@ -93,30 +93,21 @@ struct KeyState {
     related: Vec<(&'static str, String)>,
 }
 
-/// Data related to a key: the name, the table, and the query.
-const RELATED_TABLES: [(&str, &str, &str); 3] = [
-    (
-        "rotate_every",
-        "policies",
-        "SELECT rotate_every FROM policies WHERE key_id = ?1",
-    ),
-    (
-        "unused",
-        "policies",
-        "SELECT unused FROM policies WHERE key_id = ?1",
-    ),
-    (
-        "default",
-        "sealed",
-        "SELECT 'yes' FROM sealed WHERE key_id = ?1",
-    ),
+/// Data related to a key: the name, the table, the column that must exist, and the value.
+const RELATED_COLUMNS: [(&str, &str, &str, &str); 6] = [
+    ("rotate_every", "policies", "rotate_every", "rotate_every"),
+    ("unused", "policies", "unused", "unused"),
+    ("grace", "policies", "grace", "grace"),
+    ("settle", "policies", "settle", "settle"),
+    ("after", "policies", "after", "after"),
+    ("default", "sealed", "key_id", "'yes'"),
 ];
 
 /// One of the compared vaults.
 struct ComparedVault<'a> {
     vault: &'a Vault,
     /// The related data that its schema supports.
-    related: Vec<(&'static str, &'static str)>,
+    related: Vec<(&'static str, String)>,
 }
 
 /// A key as it is now, and as it is in the backup.
@@ -160,8 +151,10 @@ impl Vault {
 impl<'a> ComparedVault<'a> {
     fn of(vault: &'a Vault) -> Result<Self, Error> {
         let mut related = Vec::new();
-        for (field, table, query) in RELATED_TABLES {
-            if vault.connection.table_exists(None, table)? {
+        for (field, table, column, value) in RELATED_COLUMNS {
+            let main = Some("main");
+            if vault.connection.column_exists(main, table, column)? {
+                let query = format!("SELECT {value} FROM {table} WHERE key_id = ?1");
                 related.push((field, query));
             }
         }
@@ -212,11 +205,11 @@ impl<'a> ComparedVault<'a> {
 
     fn facts(&self, id: KeyId) -> Result<Vec<(&'static str, String)>, Error> {
         let mut facts = Vec::new();
-        for &(field, query) in &self.related {
+        for (field, query) in &self.related {
             let mut statement = self.vault.connection.prepare_cached(query)?;
             let value: Option<Option<String>> =
                 statement.query_row([id], |row| row.get(0)).optional()?;
-            facts.extend(value.flatten().map(|value| (field, value)));
+            facts.extend(value.flatten().map(|value| (*field, value)));
         }
         Ok(facts)
     }
@@ -333,7 +326,7 @@ fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
         return Vec::new();
     };
     let mut changes = differences(Some(&present.record.key), Some(&then.record.key));
-    for (field, ..) in RELATED_TABLES {
+    for (field, ..) in RELATED_COLUMNS {
         let of = |key_state: &KeyState| {
             let fact = key_state.related.iter().find(|(name, _)| *name == field);
             fact.map(|(_, value)| value.clone())

@@ -14,7 +14,7 @@ use super::copy::{copy_pages, open, with_end};
 use super::store::configure;
 use super::{ChangeWatch, Error, Vault, keys, location, migrations, schema};
 use crate::files;
-use crate::key::{Hash, Period, Verifier};
+use crate::key::{AfterCommand, Grace, Hash, Period, Term, Verifier};
 use crate::vault::pending_secrets::PENDING_LIFETIME;
 
 /// Network file systems: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
@@ -218,17 +218,24 @@ impl Vault {
 
     /// The invalid policies of keys: their names and values.
     pub fn invalid_policies(&self) -> Result<Vec<(String, String)>, Error> {
-        let query = "SELECT name, rotate_every FROM policies JOIN keys ON id = key_id
-                     UNION ALL SELECT name, unused FROM policies JOIN keys ON id = key_id";
-        let mut statement = self.connection.prepare(query)?;
-        let policies = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let policies: Vec<(String, Option<String>)> = policies.collect::<Result<_, _>>()?;
-        let is_odd = |text: &String| text != "never" && text.parse::<Period>().is_err();
-        let odd = policies.into_iter().filter_map(|(name, text)| {
-            let text = text.filter(is_odd)?;
-            Some((name, text))
-        });
-        Ok(odd.collect())
+        let mut odd = Vec::new();
+        for column in ["rotate_every", "unused", "grace", "settle", "after"] {
+            let is_valid = |text: &str| match column {
+                "grace" => text.parse::<Grace>().is_ok(),
+                "settle" => text.parse::<Period>().is_ok(),
+                "after" => text.parse::<AfterCommand>().is_ok(),
+                _ => text.parse::<Term>().is_ok(),
+            };
+            let query = format!(
+                "SELECT name, {column} FROM policies JOIN keys ON id = key_id
+                 WHERE {column} IS NOT NULL"
+            );
+            let mut statement = self.connection.prepare(&query)?;
+            let policies = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let policies: Vec<(String, String)> = policies.collect::<Result<_, _>>()?;
+            odd.extend(policies.into_iter().filter(|(_, text)| !is_valid(text)));
+        }
+        Ok(odd)
     }
 
     /// Calls `take` for every key, or with the error for an unreadable one.

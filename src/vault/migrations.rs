@@ -42,7 +42,7 @@ pub fn sqlite_version() -> &'static str {
 const OLDEST_READABLE: i64 = 1;
 
 /// Columns that later schemas added; in an older vault they are null.
-const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
+const ADDED_COLUMNS: [(&str, &[&str]); 3] = [
     (
         "keys",
         &[
@@ -55,6 +55,7 @@ const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
         ],
     ),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
+    ("policies", &["grace", "settle", "after"]),
 ];
 
 /// Migrates to the newest schema, in one transaction, after copying the vault.
@@ -96,6 +97,9 @@ const ADDED_TABLES: [(&str, &str); 3] = [
 fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
     for (table, columns) in ADDED_COLUMNS {
+        if !connection.table_exists(Some("main"), table)? {
+            continue;
+        }
         let mut lent = String::new();
         for column in columns {
             if !connection.column_exists(Some("main"), table, column)? {

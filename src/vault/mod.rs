@@ -71,6 +71,7 @@ pub use log_filter::{LogFilter, LogOrder};
 pub use migrations::{schemas, sqlite_version};
 pub use pages::{Page, SortOrder};
 pub use past_owner::PastOwner;
+pub use policies::policy_differences;
 pub use restore::CurrentVault;
 pub use sealed::Sealed;
 pub use store::Vault;

@@ -7,13 +7,13 @@ use rusqlite::{Connection, Row, params};
 use super::column::optional;
 use super::keys::tail_phrase;
 use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
-use crate::key::{Key, KeyPolicy, Term};
+use crate::key::{Key, KeyPolicy};
 
 impl Vault {
     /// The policies of these keys, as far as they have their own.
     pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
         // A vault that could not be migrated has no such table.
-        match self.connection.table_exists(None, "policies")? {
+        match self.connection.table_exists(Some("main"), "policies")? {
             true => policies(&self.connection, keys),
             false => Ok(HashMap::new()),
         }
@@ -70,16 +70,32 @@ impl Change<'_> {
         Ok(fields)
     }
 
+    /// Writes the own policy of a new key; returns what to log.
+    pub(super) fn add_policy(&self, key: KeyId, policy: &KeyPolicy) -> Result<Vec<Field>, Error> {
+        let fields = policy_differences(&KeyPolicy::default(), policy);
+        if !fields.is_empty() {
+            self.write_policy(key, policy)?;
+        }
+        Ok(fields)
+    }
+
     fn write_policy(&self, key: KeyId, policy: &KeyPolicy) -> Result<(), Error> {
         if *policy == KeyPolicy::default() {
             let forget = "DELETE FROM policies WHERE key_id = ?1";
             self.transaction.execute(forget, [key])?;
             return Ok(());
         }
-        let text = |term: Option<Term>| term.map(|term| term.to_string());
         self.transaction.execute(
-            "INSERT OR REPLACE INTO policies (key_id, rotate_every, unused) VALUES (?1, ?2, ?3)",
-            params![key, text(policy.rotate_every), text(policy.unused)],
+            "INSERT OR REPLACE INTO policies (key_id, rotate_every, unused, grace, settle, after)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                key,
+                policy.rotate_every.map(|term| term.to_string()),
+                policy.unused.map(|term| term.to_string()),
+                policy.grace.map(|grace| grace.to_string()),
+                policy.settle.map(|settle| settle.to_string()),
+                policy.after.as_ref().map(ToString::to_string),
+            ],
         )?;
         Ok(())
     }
@@ -87,7 +103,7 @@ impl Change<'_> {
 
 fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT key_id, rotate_every, unused FROM json_each(?1) AS given
+        "SELECT key_id, rotate_every, unused, grace, settle, after FROM json_each(?1) AS given
          JOIN policies ON key_id = given.value",
     )?;
     let mut rows = statement.query([json(keys)])?;
@@ -103,11 +119,14 @@ fn policy(row: &Row<'_>) -> Result<KeyPolicy, Error> {
     Ok(KeyPolicy {
         rotate_every: optional(row, 1)?,
         unused: optional(row, 2)?,
+        grace: optional(row, 3)?,
+        settle: optional(row, 4)?,
+        after: optional(row, 5)?,
     })
 }
 
 /// The differences of a key's own policy, for the log.
-fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
+pub fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
     let pairs = facts(before).into_iter().zip(facts(after));
     let differences = pairs.filter(|((_, from), (_, to))| from != to);
     let fields = differences.map(|((field, from), (_, to))| Field {
@@ -119,19 +138,25 @@ fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
 }
 
 /// A key's own policy in the log.
-fn facts(policy: &KeyPolicy) -> [(&'static str, Option<String>); 2] {
-    let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
+fn facts(policy: &KeyPolicy) -> [(&'static str, Option<String>); 5] {
     [
-        ("rotate_every", Some(text(policy.rotate_every))),
-        ("unused_after", Some(text(policy.unused))),
+        ("rotate_every", or_policy(policy.rotate_every)),
+        ("unused_after", or_policy(policy.unused)),
+        ("grace", or_policy(policy.grace)),
+        ("settle", or_policy(policy.settle)),
+        ("after", policy.after.as_ref().map(ToString::to_string)),
     ]
+}
+
+fn or_policy(own: Option<impl ToString>) -> Option<String> {
+    Some(own.map_or("policy".to_owned(), |own| own.to_string()))
 }
 
 /// A key's own policy in the log, as text.
 pub(super) fn facts_of(
     connection: &Connection,
     key: KeyId,
-) -> Result<[(&'static str, Option<String>); 2], Error> {
+) -> Result<[(&'static str, Option<String>); 5], Error> {
     let own = policies(connection, &[key])?.remove(&key);
     Ok(facts(&own.unwrap_or_default()))
 }

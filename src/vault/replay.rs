@@ -10,7 +10,12 @@ use super::log::{self, Field};
 use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, sealed};
 
 /// Fields that the log omits while they have these values.
-const DEFAULTS: [(&str, &str); 2] = [("rotate_every", "policy"), ("unused_after", "policy")];
+const DEFAULTS: [(&str, &str); 4] = [
+    ("rotate_every", "policy"),
+    ("unused_after", "policy"),
+    ("grace", "policy"),
+    ("settle", "policy"),
+];
 
 impl Vault {
     /// Compares every key with its log, including missing ones.

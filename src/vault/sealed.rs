@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
-use crate::key::{AssociatedData, Key, Seal, Tail};
+use crate::key::{AssociatedData, Key, KeyPolicy, Seal, Tail};
 
 /// Seals of current secrets; others do not count.
 const CURRENT_SEALS: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
@@ -89,11 +89,14 @@ impl Change<'_> {
     pub fn add_default(
         &self,
         key: &Key,
+        policy: &KeyPolicy,
         seal: impl FnOnce(&AssociatedData) -> Seal,
     ) -> Result<(), Error> {
         self.expect_no_default()?;
         let id = self.insert(key)?;
-        self.log_with(id, None, Some(key), &[is_default(None, "yes")])?;
+        let mut more = self.add_policy(id, policy)?;
+        more.push(is_default(None, "yes"));
+        self.log_with(id, None, Some(key), &more)?;
         self.keep(id, &key.tail, seal)
     }
 

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use super::{THREE, each};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn missing_keys_are_created_and_every_delivered_secret_is_valid() {
@@ -90,6 +92,45 @@ fn a_dry_run_reports_everything_and_does_nothing() {
     assert_eq!(rows[1]["change"][0]["to"], "read-only");
     assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
     assert_eq!(sandbox.logged(), entries);
+}
+
+#[test]
+fn a_keys_own_policy_is_created_and_kept_as_the_manifest_says() {
+    let policy = "rotate_every = \"30d\"\ngrace = \"48h\"\nsettle = \"2h\"\n\
+                  after = [\"sh\", \"-c\", \"reload ${APP}\"]\n";
+    let key = "[[key]]\nname = \"web\"\nkind = \"api\"\nsave = { file = \"web.key\" }\n";
+    let sandbox = Sandbox::with_manifest(&format!("{key}{policy}"));
+    let plan = sandbox.apply(&["-n"]).expect(1).stdout;
+    let told = "rotate_every 30d, grace 48h, settle 2h, after sh -c 'reload ${APP}'";
+    assert!(plan.contains(told), "{plan}");
+    sandbox.apply(&[]).expect(0);
+    assert_eq!(sandbox.logged(), 1);
+    let shown = || sandbox.show("web")["policy"].take();
+    let wanted = shown();
+    assert_eq!(wanted["after"][2], "reload ${APP}");
+    sandbox.apply(&["-n"]).expect(0);
+    let drift = ["--rotate-every", "policy", "--grace", "1h", "--clear-after"];
+    let args = [&["set", "web"][..], &drift].concat();
+    Run::of(sandbox.command(args).output().unwrap()).expect(0);
+    let rows = sandbox.rows(&["--dry-run"], 1);
+    let fields = rows[0]["change"].as_array().unwrap().iter();
+    let fields: Vec<_> = fields.map(|field| field["field"].as_str()).collect();
+    assert_eq!(fields, [Some("rotate_every"), Some("grace"), Some("after")]);
+    sandbox.apply(&[]).expect(0);
+    assert_eq!(shown(), wanted);
+    sandbox.run(["set", "web", "--settle", "5h"]).expect(0);
+    sandbox.manifest(&format!("{key}grace = \"policy\"\nafter = []\n"));
+    sandbox.apply(&[]).expect(0);
+    let left = shown();
+    assert_eq!(
+        (&left["grace_from"], &left["after"]),
+        (&"default".into(), &Value::Null)
+    );
+    assert_eq!(
+        (&left["settle"], &left["rotate_every"]),
+        (&"5h".into(), &"30d".into())
+    );
+    sandbox.run(["doctor"]).expect(0);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAA
 /// What is done to an intact vault, the check that finds it, and parts of the message and the hint.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
-const CASES: [Case; 33] = [
+const CASES: [Case; 34] = [
     (
         |s| mode(&s.vault(), 0o640),
         "place",
@@ -205,9 +205,25 @@ const CASES: [Case; 33] = [
         "restore a backup",
     ),
     (
-        |s| sql(s, "INSERT INTO policies VALUES (1, 'soon', NULL)"),
+        |s| {
+            sql(
+                s,
+                "INSERT INTO policies (key_id, unused) VALUES (1, 'soon')",
+            )
+        },
         "policies",
         "`soon` of `prod-web`",
+        "set the policy again",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "INSERT INTO policies (key_id, after) VALUES (1, 'sh ''a')",
+            )
+        },
+        "policies",
+        "`sh 'a` of `prod-web`",
         "set the policy again",
     ),
     (

@@ -153,12 +153,44 @@ fn show_reports_the_policy_and_its_source() {
         policy,
         serde_json::json!({
             "rotate_every": "never", "rotate_every_from": "key", "rotation_due_at": null,
-            "unused_after": "2w", "unused_after_from": "key",
+            "unused_after": "2w", "unused_after_from": "key", "grace": "24h",
+            "grace_from": "default", "settle": "1h", "settle_from": "default", "after": null,
         })
     );
     let text = sandbox.run(["show", "ci"]).expect(0).stdout;
     assert!(text.contains("never (key)\n"), "{text}");
     assert!(text.contains("after 2w (key)\n"), "{text}");
+}
+
+#[test]
+fn what_rotates_a_key_by_itself_is_set_shown_logged_and_reset() {
+    let sandbox = with_key("ci");
+    sandbox.settings("[policy]\nsettle = \"30m\"");
+    let after = "sh -c 'systemctl reload \"$1\"' sh app";
+    set(&sandbox, &["--grace", "7d", "--after", after]);
+    let policy = sandbox.show("ci")["policy"].take();
+    let words = serde_json::json!(["sh", "-c", "systemctl reload \"$1\"", "sh", "app"]);
+    for (field, expected) in [
+        ("grace", "7d".into()),
+        ("grace_from", "key".into()),
+        ("settle", "30m".into()),
+        ("settle_from", "settings".into()),
+        ("after", words),
+    ] {
+        assert_eq!(policy[field], expected, "{policy}");
+    }
+    let text = sandbox.run(["show", "ci"]).expect(0).stdout;
+    for line in ["7d (key)\n", &format!("`{after}` after a delivery\n")] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("settle"), "{text}");
+    sandbox.run(["doctor"]).expect(0);
+    let reset = ["--grace", "policy", "--clear-after"];
+    let run = check(&sandbox, &[&["set", "ci"][..], &reset].concat()).expect(0);
+    let told = format!("grace 7d → policy, after was {after}");
+    assert!(run.stderr.contains(&told), "{run:?}");
+    assert_eq!(rows(&sandbox), 0);
+    sandbox.run(["doctor"]).expect(0);
 }
 
 #[test]
@@ -168,6 +200,9 @@ fn invalid_policy_terms_are_refused() {
     for (args, part) in [
         (["set", "ci", "--rotate-every", "soon"], "--rotate-every"),
         (["set", "ci", "--unused-after", "0d"], "--unused-after"),
+        (["set", "ci", "--grace", "never"], "--grace"),
+        (["set", "ci", "--settle", "0s"], "--settle"),
+        (["set", "ci", "--after", " "], "--after"),
         (["check", "ci", "--older-than", "policy"], "--older-than"),
         (["check", "ci", "--expiring", "-1d"], "-1"),
     ] {

@@ -22,7 +22,7 @@ const STORED: [(&str, &str); 2] = [
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Manual edits that change what a key may do.
-const EDITS: [(&str, &str); 38] = [
+const EDITS: [(&str, &str); 40] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -43,7 +43,18 @@ const EDITS: [(&str, &str); 38] = [
         "ci",
     ),
     ("UPDATE keys SET expired_at = 1", "web"),
-    ("INSERT INTO policies VALUES (1, 'never', NULL)", "web"),
+    (
+        "INSERT INTO policies (key_id, rotate_every) VALUES (1, 'never')",
+        "web",
+    ),
+    (
+        "INSERT INTO policies (key_id, grace) VALUES (1, '9h')",
+        "web",
+    ),
+    (
+        "INSERT INTO policies (key_id, after) VALUES (1, 'rm -r x')",
+        "web",
+    ),
     ("UPDATE keys SET created_at = created_at - 1", "web"),
     (
         "UPDATE secrets SET digest = randomblob(32) WHERE key_id = 1",

@@ -49,6 +49,21 @@ fn a_field_and_its_value_are_prompted_for() {
         ("rotate-every", &[("Rotate every: ", "365d")], "365d"),
         ("unused-after", &[("Unused after: ", "never")], "never"),
         (
+            "grace",
+            &[("Grace: ", "never"), ("is not a grace period", "48h")],
+            "grace policy → 48h",
+        ),
+        ("settle", &[("Settle: ", "2h")], "settle policy → 2h"),
+        (
+            "after",
+            &[
+                ("Command: ", "systemctl 'reload"),
+                ("not closed", "reload x"),
+            ],
+            "after reload x",
+        ),
+        ("clear-after", &[], "after was reload x"),
+        (
             "description",
             &[("Description", "mail")],
             "description the web shop → mail",

@@ -7,7 +7,7 @@ use crate::context::{Context, random};
 use crate::delivery::{BATCH_SIZE, NewKey, SecretSupply, deliver_all};
 use crate::error::Error;
 use crate::files;
-use crate::key::{KeyName, Username};
+use crate::key::{KeyName, KeyPolicy, Username};
 use crate::manifest::{ManifestKey, Step};
 use crate::process::DeferredSignals;
 use crate::vault::{Action, Author, Vault};
@@ -74,6 +74,7 @@ impl<'a> ApplyRun<'a> {
         let signals = Some(self.signals.clone());
         Ok(NewKey {
             key,
+            policy: KeyPolicy::default().changed(&wanted.policy),
             secret,
             is_staged: false,
             target: self.scheme.target(wanted, &self.deleted, signals)?,

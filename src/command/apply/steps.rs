@@ -7,7 +7,7 @@ use crate::delivery::SecretSupply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Key;
-use crate::manifest::{Plan, Step, StepAction};
+use crate::manifest::{ManifestKey, Plan, Step, StepAction};
 use crate::process::DeferredSignals;
 use crate::ui::{StepOutcome, changes};
 use crate::vault::{self, Action, Record, Vault};
@@ -128,7 +128,12 @@ impl ApplyResult {
 fn run_step(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(), Error> {
     context.ui.begin_part(step.name().as_str());
     let done = match &step.action {
-        StepAction::Change { before, after, .. } => change(before, after, vault, context),
+        StepAction::Change {
+            wanted,
+            before,
+            after,
+            ..
+        } => change(wanted, before, after, vault, context),
         StepAction::Delete(record) => delete(record, vault, context),
         StepAction::Create(_) | StepAction::Keep { .. } => Ok(()),
     };
@@ -137,7 +142,13 @@ fn run_step(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(),
 }
 
 /// Changes a key, provided it is still what the plan saw.
-fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) -> Result<(), Error> {
+fn change(
+    wanted: &ManifestKey,
+    before: &Record,
+    after: &Key,
+    vault: &mut Vault,
+    context: &Context,
+) -> Result<(), Error> {
     let (fields, now) = vault.change(&context.author(Action::Apply), |change| {
         let found = change.expect(before)?;
         // Only fields that the manifest changes are compared: the old secret may have retired
@@ -152,8 +163,8 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) ->
             expired_at: expired_at.filter(|_| is_same_end),
             ..after.expiring(after.expires_at)
         };
-        change.save(&found, &after)?;
-        let fields = vault::differences(Some(&found.key), Some(&after));
+        let policy = change.policy(found.id)?.changed(&wanted.policy);
+        let fields = change.save_with_policy(&found, &after, &policy)?;
         Ok::<_, vault::Error>((fields, change.now()))
     })?;
     let changed = changes(&fields, &context.display_at(now));

@@ -20,7 +20,7 @@ use crate::delivery::options::DeliveredKey;
 use crate::delivery::{self, Failure, NewKey, NewSecret, OverwritePolicy, SecretSupply, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, EffectiveStatus, Expiry, Key, KeyName, Kind};
+use crate::key::{Access, EffectiveStatus, Expiry, Key, KeyName, KeyPolicy, Kind};
 use crate::process::{self, DeferredSignals};
 use crate::ui::counted;
 use crate::vault::{self, Action, Vault};
@@ -266,6 +266,7 @@ impl<'a> CommonOptions<'a> {
         let target = self.target(&key, vault)?;
         Ok(NewKey {
             key,
+            policy: KeyPolicy::default(),
             secret,
             is_staged,
             target,

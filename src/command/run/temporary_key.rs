@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::delivery::NewSecret;
 use crate::error::Error;
-use crate::key::{Key, KeyVariables};
+use crate::key::{Key, KeyPolicy, KeyVariables};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Action, Author, Vault};
 
@@ -19,7 +19,7 @@ impl TemporaryKey {
     pub(super) fn create(&self, vault: &mut Vault, author: &Author) -> Result<(), vault::Error> {
         vault.change(author, |change| {
             self.secret.stage(change)?;
-            self.secret.add(&self.key, change)
+            self.secret.add(&self.key, &KeyPolicy::default(), change)
         })
     }
 

@@ -1,15 +1,13 @@
 //! The requested change of a key.
 
-use std::str::FromStr;
-
 use clap::Args;
 
 use crate::context::access_flags::AccessFlags;
 use crate::context::label_flags::{self, LabelFlags};
 use crate::error::Error;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, LabelName, Labels, Limit, Owner,
-    Period, Permission, Term,
+    Access, AfterCommand, Description, Expiry, Grace, Key, KeyName, LabelName, Labels, Limit,
+    Owner, Period, Permission, PolicyChange, PolicyValue, Term,
 };
 
 /// The requested changes.
@@ -40,36 +38,32 @@ pub(super) struct RequestedChange {
     /// How old its secret may become before `check` reports it: 30d, never, or policy for the
     /// settings' rule
     #[arg(long, value_name = "SPAN")]
-    pub(super) rotate_every: Option<PolicyTerm>,
+    pub(super) rotate_every: Option<PolicyValue<Term>>,
     /// How long it may be unused before `check` reports it: 10d, never, or policy for the settings'
     /// rule
     #[arg(long, value_name = "SPAN")]
-    pub(super) unused_after: Option<PolicyTerm>,
-}
-
-/// A key's own limit, or `None` for the settings' policy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PolicyTerm(Option<Term>);
-
-impl FromStr for PolicyTerm {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text == "policy" {
-            return Ok(Self(None));
-        }
-        text.parse().map(|term| Self(Some(term))).map_err(|_| {
-            let rule = "it is a span of time, `never`, or `policy`";
-            Invalid::new("a rule's time", text, rule)
-                .with_hint("write `30d`, `never`, or `policy` for what the settings say")
-        })
-    }
+    pub(super) unused_after: Option<PolicyValue<Term>>,
+    /// How long `rotate --due` gives both secrets before it must decide: 48h, or policy for the
+    /// settings' rule
+    #[arg(long, value_name = "SPAN")]
+    pub(super) grace: Option<PolicyValue<Grace>>,
+    /// How long the old secret must be unused before `rotate --due` retires it: 2h, or policy for
+    /// the settings' rule
+    #[arg(long, value_name = "SPAN")]
+    pub(super) settle: Option<PolicyValue<Period>>,
+    /// What `rotate --due` runs after it delivered a new secret, as in 'systemctl reload app'; split
+    /// into arguments as by a shell, but run without one; not secret
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) after: Option<AfterCommand>,
+    /// Run nothing after a delivery
+    #[arg(long, conflicts_with = "after")]
+    pub(super) clear_after: bool,
 }
 
 impl RequestedChange {
     pub(super) fn has_change(&self) -> bool {
         let is_about = self.new_name.is_some() || self.description.is_some();
-        let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
+        let is_policy = self.policy() != PolicyChange::default();
         let is_access = self.expires.is_some() || self.bounds.given().is_some();
         let is_label = self.labels.are_given() || !self.clear_label.is_empty() || self.clear_owner;
         is_about || is_label || self.clear_description || is_policy || is_access
@@ -97,7 +91,7 @@ impl RequestedChange {
 
     /// The value, if minutes were given where months were probably meant.
     pub(super) fn minutes(&self) -> [Option<Period>; 3] {
-        let of_rule = |rule: Option<PolicyTerm>| rule.and_then(|rule| rule.0?.minutes());
+        let of_rule = |rule: Option<PolicyValue<Term>>| rule.and_then(|rule| rule.0?.minutes());
         [
             self.expires.and_then(Expiry::minutes),
             of_rule(self.rotate_every),
@@ -105,11 +99,14 @@ impl RequestedChange {
         ]
     }
 
-    pub(super) fn policy(&self, before: KeyPolicy) -> KeyPolicy {
-        let or = |given: Option<PolicyTerm>, before| given.map_or(before, |PolicyTerm(rule)| rule);
-        KeyPolicy {
-            rotate_every: or(self.rotate_every, before.rotate_every),
-            unused: or(self.unused_after, before.unused),
+    pub(super) fn policy(&self) -> PolicyChange {
+        let after = self.after.clone().map(Some);
+        PolicyChange {
+            rotate_every: self.rotate_every,
+            unused: self.unused_after,
+            grace: self.grace,
+            settle: self.settle,
+            after: after.or(self.clear_after.then_some(None)),
         }
     }
 

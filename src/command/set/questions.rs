@@ -4,11 +4,11 @@ use std::fmt::Display;
 
 use strum::{IntoStaticStr, VariantArray};
 
-use super::change::{PolicyTerm, RequestedChange};
+use super::change::RequestedChange;
 use crate::command::decoy;
 use crate::context::Context;
 use crate::error::Error;
-use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Term};
+use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, PolicyValue, Term};
 use crate::ui::MenuItem;
 
 /// A field of a key that can be changed, named after its flag.
@@ -29,15 +29,20 @@ enum SettableField {
     Expires,
     RotateEvery,
     UnusedAfter,
+    Grace,
+    Settle,
+    After,
+    ClearAfter,
 }
 
 impl SettableField {
     /// Whether the key has this field.
-    fn applies_to(self, key: &Key) -> bool {
+    fn applies_to(self, key: &Key, policy: &KeyPolicy) -> bool {
         match self {
             Self::ClearDescription => key.description.is_some(),
             Self::ClearLabel => !key.labels.are_none(),
             Self::ClearOwner => key.owner.is_some(),
+            Self::ClearAfter => policy.after.is_some(),
             Self::Permission => key.kind() == Kind::Api,
             Self::Senders => key.kind() == Kind::Smtp,
             _ => true,
@@ -46,27 +51,33 @@ impl SettableField {
 
     /// The current value.
     fn value(self, key: &Key, policy: &KeyPolicy, context: &Context) -> String {
-        let rule = |rule: Option<Term>| rule.map_or("policy".to_owned(), |term| term.to_string());
         match self {
             Self::Name => key.name.to_string(),
             Self::Description => or_none(key.description.as_ref()),
             Self::Label | Self::ClearLabel if key.labels.are_none() => "none".to_owned(),
             Self::Label | Self::ClearLabel => key.labels.to_string(),
             Self::Owner => or_none(key.owner.as_ref()),
-            Self::ClearDescription | Self::ClearOwner => String::new(),
+            Self::ClearDescription | Self::ClearOwner | Self::ClearAfter => String::new(),
             Self::Permission => or_none(key.permission()),
             Self::Limit => key.limit().to_string(),
             Self::Senders => or_none(key.senders()),
             Self::Networks => key.networks.to_string(),
             Self::Expires => context.display().end(key.expires_at),
-            Self::RotateEvery => rule(policy.rotate_every),
-            Self::UnusedAfter => rule(policy.unused),
+            Self::RotateEvery => or_policy(policy.rotate_every),
+            Self::UnusedAfter => or_policy(policy.unused),
+            Self::Grace => or_policy(policy.grace),
+            Self::Settle => or_policy(policy.settle),
+            Self::After => or_none(policy.after.as_ref()),
         }
     }
 }
 
 fn or_none(value: Option<impl Display>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
+}
+
+fn or_policy(value: Option<impl Display>) -> String {
+    value.map_or("policy".to_owned(), |value| value.to_string())
 }
 
 /// Prompts for a change of the key; returns whether that was answered.
@@ -116,6 +127,14 @@ fn ask_value(
         SettableField::Expires => change.expires = context.ask_expiry(None)?,
         SettableField::RotateEvery => change.rotate_every = ask_rule("Rotate every", context)?,
         SettableField::UnusedAfter => change.unused_after = ask_rule("Unused after", context)?,
+        SettableField::Grace => {
+            change.grace = ui.parsed("Grace: 48h, or policy for the settings' rule")?;
+        }
+        SettableField::Settle => {
+            change.settle = ui.parsed("Settle: 2h, or policy for the settings' rule")?;
+        }
+        SettableField::After => change.after = ui.parsed("Command: systemctl reload app")?,
+        SettableField::ClearAfter => change.clear_after = true,
     }
     Ok(())
 }
@@ -127,7 +146,7 @@ fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableFiel
     decoy::expect_none(&record.key, "it has nothing to set")?;
     let policy = vault.policy(record.id)?;
     let mut fields = SettableField::VARIANTS.to_vec();
-    fields.retain(|field| field.applies_to(&record.key));
+    fields.retain(|field| field.applies_to(&record.key, &policy));
     let item = |field: &SettableField| -> MenuItem {
         let value = field.value(&record.key, &policy, context);
         vec![field.into_str().to_owned(), value]
@@ -147,7 +166,7 @@ fn limit(answer: &str, context: &Context) -> Result<Limit, Error> {
     }
 }
 
-fn ask_rule(what: &str, context: &Context) -> Result<Option<PolicyTerm>, Error> {
+fn ask_rule(what: &str, context: &Context) -> Result<Option<PolicyValue<Term>>, Error> {
     context.ui.parsed(&format!(
         "{what}: 30d, never, or policy for the settings' rule"
     ))

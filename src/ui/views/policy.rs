@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text;
-use crate::check::{CheckRule, Rules};
+use crate::check::{CheckRule, RuleSource, Rules};
 use crate::key::Term;
 use crate::ui::DisplayContext;
 
@@ -17,6 +17,11 @@ pub struct PolicyView {
     rotation_due_at: Option<Timestamp>,
     unused_after: String,
     unused_after_from: &'static str,
+    grace: String,
+    grace_from: &'static str,
+    settle: String,
+    settle_from: &'static str,
+    after: Option<Vec<String>>,
     #[serde(skip)]
     rules: Rules,
 }
@@ -30,20 +35,37 @@ impl PolicyView {
             rotation_due_at,
             unused_after: rules.unused.term.to_string(),
             unused_after_from: rules.unused.origin.into_str(),
+            grace: rules.grace.term.to_string(),
+            grace_from: rules.grace.origin.into_str(),
+            settle: rules.settle.term.to_string(),
+            settle_from: rules.settle.origin.into_str(),
+            after: rules.after.as_ref().map(|after| after.arguments().to_vec()),
             rules,
         }
     }
 
-    /// The policy as facts about the key, for people.
-    pub(super) fn described(&self, display: &DisplayContext) -> [(&'static str, String); 2] {
+    /// The policy as facts about the key, for people; what concerns automatic rotation only if the
+    /// key has it of its own.
+    pub(super) fn described(&self, display: &DisplayContext) -> Vec<(&'static str, String)> {
         let mut rotation = rule(self.rules.rotate_every, "every");
         if let Some(due_at) = self.rotation_due_at {
             rotation.push_str(&format!("; due {}", display.moment_and_distance(due_at)));
         }
-        [
+        let mut facts = vec![
             ("rotate", rotation),
             ("unused", rule(self.rules.unused, "after")),
-        ]
+        ];
+        for (name, value, origin) in [
+            ("grace", &self.grace, self.rules.grace.origin),
+            ("settle", &self.settle, self.rules.settle.origin),
+        ] {
+            if origin == RuleSource::Key {
+                facts.push((name, format!("{value} ({})", origin.into_str())));
+            }
+        }
+        let after = self.rules.after.as_ref();
+        facts.extend(after.map(|after| ("after", format!("`{after}` after a delivery"))));
+        facts
     }
 }
 

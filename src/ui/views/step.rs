@@ -11,12 +11,12 @@ use super::entry::{changes, describe_changes};
 use super::text;
 use crate::destination::DestinationSpec;
 use crate::files::shell_word;
-use crate::key::{EffectiveStatus, KeyVariables, Status};
+use crate::key::{EffectiveStatus, KeyPolicy, KeyVariables, Status};
 use crate::manifest::{DestinationContents, ManifestKey, Obstacle, Replaced, Step, StepAction};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, replacement_hint};
-use crate::vault::Field;
+use crate::vault::{Field, policy_differences};
 
 /// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
@@ -179,6 +179,7 @@ fn created(wanted: &ManifestKey, display: &DisplayContext) -> Vec<String> {
             .flatten()
             .next()
             .map(|owner| format!("owner {owner}")),
+        described_policy(wanted),
         (wanted.status == Status::Inactive).then(|| Status::Inactive.into_str().to_owned()),
         wanted
             .is_decoy
@@ -186,6 +187,16 @@ fn created(wanted: &ManifestKey, display: &DisplayContext) -> Vec<String> {
         Some(format!("secret to {}", wanted.destination)),
     ];
     said.into_iter().flatten().collect()
+}
+
+/// The own policy of a key that is created: `rotate_every 30d, grace 48h`
+fn described_policy(wanted: &ManifestKey) -> Option<String> {
+    let none = KeyPolicy::default();
+    let mut fields = policy_differences(&none, &none.changed(&wanted.policy));
+    for field in &mut fields {
+        field.from = None;
+    }
+    (!fields.is_empty()).then(|| describe_changes(&fields, |_, value| value.to_owned()))
 }
 
 /// What a new secret overwrites.

@@ -13,3 +13,8 @@ CREATE TABLE deliveries (
   destination  TEXT NOT NULL CHECK (destination <> ''),
   delivered_at INTEGER NOT NULL CHECK (typeof(delivered_at) = 'integer')
 ) WITHOUT ROWID;
+
+-- How `rotate --due` treats a key; NULL is as the settings say.
+ALTER TABLE policies ADD COLUMN grace TEXT;
+ALTER TABLE policies ADD COLUMN settle TEXT;
+ALTER TABLE policies ADD COLUMN after TEXT;
