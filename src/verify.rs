@@ -28,7 +28,7 @@ pub enum Verdict {
     Unknown,
     /// It only has the tail of a key's secret, or does not open what was requested.
     Mismatch,
-    /// Its key is a decoy, which opens nothing.
+    /// Its key is a decoy, which is never valid.
     Decoy,
     /// Its key is inactive.
     Inactive,

@@ -634,7 +634,7 @@ const COVERED: &[(&str, &str)] = &[
     ("usage {name}", ""),
     ("usage {0}", "reads"),
     ("check", "reads"),
-    ("delete", "of a decoy, which opens nothing"),
+    ("delete", "of a decoy, which is never valid"),
     ("delete {name}", ""),
     ("generate smtp NAME --decoy", "makes a new key"),
     // Placeholders, or read-only commands.

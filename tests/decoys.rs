@@ -37,7 +37,7 @@ fn a_decoy_is_created_shown_listed_and_logged_as_such() {
         .expect(0);
     assert!(
         made.stderr.starts_with(
-            "created API key `third` (decoy, opens nothing; `postkey check` reports each use)\n"
+            "created API key `third` (decoy, never valid; `postkey check` reports each use)\n"
         ),
         "{made:?}"
     );
@@ -50,7 +50,7 @@ fn a_decoy_is_created_shown_listed_and_logged_as_such() {
             "{key}"
         );
         let show = sandbox.run(["show", name]).expect(0).stdout;
-        assert!(show.contains("decoy: opens nothing"), "{show}");
+        assert!(show.contains("decoy: never valid"), "{show}");
         let (facts, _) = show.split_once("\n\n").unwrap();
         assert!(
             !facts.contains("permission") && !facts.contains("due "),
@@ -89,7 +89,7 @@ fn verify_identify_explain_and_usage_tell_of_a_decoy_by_name() {
         Run::of(child.output().unwrap())
     };
     let told = with(&["identify"]).expect(0).stdout;
-    let never = "decoy: `old-ci` is a decoy, which opens nothing; no recorded use";
+    let never = "decoy: `old-ci` is a decoy, and is never valid; no recorded use";
     assert!(told.starts_with(never), "{told}");
     let verify = with(&[
         "verify",
@@ -99,7 +99,7 @@ fn verify_identify_explain_and_usage_tell_of_a_decoy_by_name() {
         "read-only",
     ])
     .expect(1);
-    let said = "decoy: `old-ci` is a decoy, which opens nothing\n";
+    let said = "decoy: `old-ci` is a decoy, and is never valid\n";
     assert_eq!(verify.stdout, said);
     let verify = with(&["verify", "--format", "json", "--kind", "smtp"])
         .expect(1)
@@ -147,14 +147,10 @@ const CONFLICTS: [(&[&str], &str, &str); 8] = [
     (
         &["api", "x", "--permission", "read-only"],
         "--permission",
-        "opens nothing",
+        "never valid",
     ),
-    (&["api", "x", "--plan", "free"], "--plan", "opens nothing"),
-    (
-        &["api", "x", "--limit", "3/day"],
-        "--limit",
-        "opens nothing",
-    ),
+    (&["api", "x", "--plan", "free"], "--plan", "never valid"),
+    (&["api", "x", "--limit", "3/day"], "--limit", "never valid"),
     (
         &["api", "x", "--inactive"],
         "--inactive",
@@ -181,7 +177,7 @@ const CONFLICTS: [(&[&str], &str, &str); 8] = [
             "3/day",
         ],
         "--limit",
-        "opens nothing",
+        "never valid",
     ),
     (
         &["api", "x", "--if-absent", "--expires", "never"],
@@ -222,7 +218,7 @@ fn a_decoy_refuses_operations_that_do_not_apply() {
     ] {
         let run = run(&sandbox, args).expect(1);
         assert!(
-            run.stderr.contains("is a decoy, which opens nothing: "),
+            run.stderr.contains("is a decoy and never valid: "),
             "{run:?}"
         );
         assert!(
@@ -235,7 +231,7 @@ fn a_decoy_refuses_operations_that_do_not_apply() {
     assert!(
         revoke
             .stderr
-            .contains("that of the decoy `old-ci`, which opens nothing"),
+            .contains("that of the decoy `old-ci`, which is never valid"),
         "{revoke:?}"
     );
     assert_eq!(log(), before);

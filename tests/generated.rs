@@ -158,7 +158,9 @@ fn page(command: clap::Command, is_first: bool) -> String {
     if is_first {
         page.replace(".SH EXTRA", ".SH NOTES")
     } else {
-        page.replace(".SH EXTRA\nExamples:", ".SH EXAMPLES")
+        page.replace(".SH EXTRA\nFindings:", ".SH FINDINGS")
+            .replace(".SH EXTRA\nExamples:", ".SH EXAMPLES")
+            .replace("\nExamples:\n", "\n.SH EXAMPLES\n")
             .replace(".SH EXTRA\n", "")
     }
 }

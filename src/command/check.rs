@@ -19,39 +19,20 @@ use crate::vault::{Record, SortOrder, Vault};
 
 /// List what needs attention, for cron and CI
 ///
-/// One line per finding, with the command that fixes it, or one that shows more where a person has
-/// to decide. Exits 1 if anything is found. Limits come from the flags here, else from the key
-/// (`postkey set --rotate-every`, `--unused-after`), else from `[policy]` in the settings; the
-/// defaults are 14 days before an expiry, 90 days for a secret, and 45 days without use.
+/// One line per finding (see below), with the command that fixes it, or one that shows more where a
+/// person has to decide. Exits 1 if anything is found. Thresholds come from the flags here, else
+/// from the key (`postkey set --rotate-every`, `--unused-after`), else from `[policy]` in the
+/// settings; the defaults are 14 days before an expiry, 90 days for a secret, and 45 days without
+/// use.
 ///
-/// unusual-use: today or yesterday (UTC), accepted more than 5 times as often as on the busiest of
-/// the 14 days before, at least 100 times, and used on at least 3 of those days; or as many
-/// recipients of mail.
-/// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, whose
-/// other networks have been known for 7 days.
-/// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret still works;
-/// rotation-unfinished: only the new one is used.
-/// expired, expiring: past its end, or soon. rotation-due: its secret is too old.
-/// unused, never-used: not used for too long, as far as usage was recorded.
-/// no-expiry, long-lived, no-limit: only if `[policy]` requires it with `require_expiry`,
-/// `max_lifetime` or `require_limit`.
-/// decoy-used: the secret of a decoy (`postkey generate --decoy`) was used in the last 7 days.
-/// dead-secret-used: a secret that was replaced, retired, revoked or deleted was used in the last
-/// 7 days; also one of a deleted key, unless keys are named.
-/// not-delivered (with --delivered): the destination that the vault remembers no longer holds the
-/// key's secret, but an older one, another value, or none.
-/// Inactive keys only have the findings expired and dead-secret-used, decoys only decoy-used and
-/// dead-secret-used.
+/// If no key has the given label or owner, it exits 2, so that a typo does not look like success.
 ///
-/// If no key has the label or owner that is given, it exits 2: a misspelt one must not look healthy.
-///
-/// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
-/// memory), and two that exit 0 whatever is found. ics: a calendar with an all-day reminder of the
-/// next rotation and the expiry of each active key, both overdue and upcoming. prometheus: the
-/// expiry, next rotation and last use of each key, and all findings, for the textfile collector of
-/// node_exporter.
+/// Formats: text, json (the most urgent first), jsonl, csv (key by key, in constant memory), and two
+/// that exit 0 whatever is found. ics: a calendar with an all-day reminder of the next rotation and
+/// the expiry of each active key, both overdue and upcoming. prometheus: the expiry, next rotation
+/// and last use of each key, and all findings, for the textfile collector of node_exporter.
 #[derive(Args, Debug)]
-#[command(after_long_help = "\
+#[command(after_long_help = concat!(include_str!("check/findings.txt"), "\n", "\
 Examples:
   postkey check
   postkey check --quiet --unused never
@@ -59,7 +40,7 @@ Examples:
   postkey check web ci --older-than 30d
   postkey check --label env=prod --quiet
   postkey check --format ics >keys.ics
-  postkey check --quiet --format prometheus >postkey.prom")]
+  postkey check --quiet --format prometheus >postkey.prom"))]
 pub struct Check {
     /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
@@ -72,8 +53,8 @@ pub struct Check {
     /// Report secrets older than this, overriding keys and settings: 90d, or never
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Term>,
-    /// Also read back each secret from where it was last delivered, by the tools of secret managers
-    /// too
+    /// Also read back each secret from where it was last delivered, with secret managers' tools if
+    /// needed
     #[arg(long)]
     delivered: bool,
     /// Report keys unused for longer than this, overriding keys and settings: 45d, or never

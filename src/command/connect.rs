@@ -29,28 +29,28 @@ use gateway::Backend;
 use server::Server;
 use template::{ConfigPart, chosen};
 
-/// Print configuration for a server, or lines for a program
+/// Print configuration for a server, or code for a program
 ///
 /// A mail server's configuration names the vault by its absolute path; a gateway's names the
 /// address of `postkey serve` from the settings. Comments say where each part goes and why. The
 /// server's own files are not changed.
 ///
 /// Dovecot has two files; each is printed below a line that names it, or alone with --file. They
-/// are for the installed version of Dovecot, or the one given with --dovecot. Beside the vault,
-/// `connect dovecot` creates the file dovecot-token, with which Dovecot authenticates to `serve`
-/// when it reports a login. With --export, Dovecot reads what `postkey export dovecot` wrote, where
-/// it cannot read the vault.
+/// are for the installed version of Dovecot, or the one given with --dovecot. `connect dovecot`
+/// creates the file dovecot-token beside the vault; with it, Dovecot authenticates to `serve` when
+/// it reports a login. Where Dovecot cannot read the vault, --export makes it read what `postkey
+/// export dovecot` wrote.
 ///
 /// PAM, and Exim with --without-dovecot, ask `serve` about each login and need no access to the
 /// vault. `serve` answers them on a unix socket only: set `listen` in the settings to one.
 ///
 /// For programs (curl, node, python, php, ruby, go, msmtp, rails, django, laravel, nodemailer,
-/// wordpress, systemd) it prints the few lines with which they use the key NAME, or any key: they
-/// read the secret from the environment and never contain it. They name the API and the mail server
-/// in the settings (`url` under `[api]`, `host` and `port` under `[smtp]`). For an API key they call the
-/// API, for an SMTP key they send a mail.
+/// wordpress, systemd) it prints a few lines of code that use the key NAME, or any key. The code
+/// reads the secret from the environment and never contains it; the API and the mail server come
+/// from the settings (`url` under `[api]`, `host` and `port` under `[smtp]`). With an API key it
+/// calls the API; with an SMTP key it sends an email.
 ///
-/// gitleaks and pre-commit find secrets with the brand from the settings before they are published.
+/// gitleaks and pre-commit find secrets with the brand in the settings before they are published.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]
@@ -200,7 +200,7 @@ impl Connect {
         let record = context.open()?.find(name)?;
         if record.key.kind() == Kind::Api && self.server.is_mailer() {
             let server = arguments::word(self.server);
-            let message = format!("{server} sends mail, and `{name}` is an API key");
+            let message = format!("{server} sends mail, but `{name}` is an API key");
             let others = Server::value_variants().iter().copied();
             let others = others.filter(|one| one.is_client() && !one.is_mailer());
             let others: Vec<String> = others.map(arguments::word).collect();

@@ -7,7 +7,7 @@ use crate::key::Key;
 /// The error for an operation that only makes sense for a key that opens something.
 pub(super) fn refused(key: &Key, what: &str) -> Error {
     let name = &key.name;
-    let message = format!("`{name}` is a decoy, which opens nothing: {what}");
+    let message = format!("`{name}` is a decoy and never valid: {what}");
     Error::new(ExitStatus::No, message).with_hint(format!(
         "`postkey regenerate {name}` gives it another secret, `postkey delete {name}` removes it"
     ))

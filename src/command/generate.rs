@@ -164,7 +164,7 @@ fn terms(key: &Key, context: &Context) -> String {
     let display = context.display_at(key.created_at);
     let access = match &key.access {
         Access::Smtp { username, .. } => format!("username {username}"),
-        Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
+        Access::Api { .. } if key.is_decoy => "never valid".to_owned(),
         Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };
     let status = key.effective_status(display.now).into_str();

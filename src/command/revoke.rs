@@ -222,7 +222,7 @@ fn report_other_findings(search: &SecretSearch, context: &Context) -> Result<(),
                     .warn(inactive_notice(secret.record.key.name.as_str(), line));
             }
             Ok(secret) if secret.record.key.is_decoy => context.ui.warn(format!(
-                "the secret on line {line} is that of the decoy `{0}`, which opens nothing: there \
+                "the secret on line {line} is that of the decoy `{0}`, which is never valid: there \
                  is nothing to revoke; `postkey usage {0}` shows who used it",
                 secret.record.key.name
             )),
@@ -374,7 +374,7 @@ impl Revocation {
         for RevokedKey { record, .. } in &self.stopped {
             let name = &record.key.name;
             note(format!(
-                "`postkey revoke --replace {name}` creates a new secret for it, `postkey activate \
+                "`postkey revoke --replace {name}` gives it a new secret; or `postkey activate \
                  {name}` activates it with the leaked one"
             ));
             if !has_report {

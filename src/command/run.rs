@@ -28,22 +28,22 @@ use temporary_key::TemporaryKey;
 /// The start of the name of a key without one.
 const DEFAULT_NAME: &str = "run";
 
-/// Run a program with a key that exists while it runs
+/// Run a program with a temporary key
 ///
 /// The program gets the secret in an environment variable, named after NAME as in `generate
-/// --format env`, or from a file descriptor with --fd. When it ends, however it ends, the key is
-/// deleted; the audit log keeps both entries. Nothing else is written to disk, and no core dump
-/// contains the secret.
+/// --format env`, or from a file descriptor with --fd. However it ends, the key is deleted; the
+/// audit log records its creation and its deletion. Nothing else is written to disk, and no core
+/// dump contains the secret.
 ///
-/// The key's name is NAME, or `run`, and a random number, as in `deploy-5a0c93de`, so that the same
-/// command can run several times at once. An API key is the default.
+/// The key's name is NAME (or `run`) plus a random suffix, as in `deploy-5a0c93de`, so that the
+/// same command can run several times at once. An API key is the default.
 ///
-/// The standard streams are the program's. Signals (HUP, INT, QUIT, TERM, USR1, USR2) are passed on
-/// to it, and its exit status becomes that of postkey: 128 and the signal's number if a signal
+/// The program gets the standard streams. Signals (HUP, INT, QUIT, TERM, USR1, USR2) are passed on
+/// to it, and its exit status becomes that of postkey: 128 plus the signal's number if a signal
 /// killed it, 127 if it is not found, and 126 if it cannot be executed.
 ///
 /// The key expires after --for at the latest, so that `kill -9` leaves no valid key for longer. A
-/// program that runs longer goes on with a key that is no longer valid.
+/// program that outlasts it keeps running with an expired key.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]

@@ -19,21 +19,21 @@ use crate::vault::{KeyId, Page, Record, Vault};
 
 /// Show how often keys were used and refused
 ///
-/// One row per key: accepted requests today, within 7 and within 30 days (UTC, including today),
-/// logins for SMTP keys; a bar for each of the last 14 days, relative to the key's busiest; of SMTP
-/// keys, the mails of today and their recipients; refusals with the latest reason and its address;
-/// the last use, a request or a mail; and the address of the last request. Without names, all keys
-/// that were ever used or refused.
+/// One row per key: accepted requests (SMTP: logins) today and in the last 7 and 30 days (UTC,
+/// including today); a bar for each of the last 14 days, relative to the key's busiest; for SMTP
+/// keys, today's messages and their recipients; refusals with the latest reason and its address;
+/// the last use, a request or a message; and the address of the last request. Without names, all
+/// keys that were ever used or refused.
 ///
-/// Recorded are the requests to `postkey verify` and `postkey serve`, the logins that Dovecot
-/// reports to `serve`, and the mails about which Postfix asks it. The record is usage.db beside the
-/// vault, which may be deleted: it holds no keys. It keeps the newest 400 days of each key, or as
-/// many as `keep` under `[usage]` in the settings says.
+/// It records requests to `postkey verify` and `postkey serve`, logins that Dovecot reports to
+/// `serve`, and messages that Postfix asks it about. The record, usage.db beside the vault, may be
+/// deleted: it holds no keys. It keeps the newest 400 days of each key, or as many as `keep` under
+/// `[usage]` in the settings says.
 ///
-/// With --month, the review of a calendar month (UTC) of every key, used or not: accepted and refused
-/// requests, on how many days, the busiest of them, mails and recipients.
+/// With --month, a review of every key, used or not, for a calendar month (UTC): requests accepted
+/// and refused, days used, the busiest day, messages and recipients.
 ///
-/// Formats: text, json, jsonl, csv (of days, refusals, addresses and mail only the figures above),
+/// Formats: text, json, jsonl, csv (for days, refusals, addresses and mail, only these figures),
 /// markdown.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
@@ -141,7 +141,7 @@ impl UsageReport<'_> {
         if is_empty && status == ExitStatus::Done && self.uses.are_recorded() {
             ui.note(match self.since {
                 Some(_) => "no key was used or refused within this time",
-                None => "no key was used or refused yet",
+                None => "no use or refusal is recorded yet",
             });
         }
         let nobody = self

@@ -16,7 +16,7 @@ const MAX_OFFERED: usize = 1000;
 /// The flags that say what a key belongs to.
 #[derive(Args, Debug)]
 pub struct LabelFlags {
-    /// Labels by which it is told apart and selected, as in env=prod,team=shop; not secret
+    /// Labels to identify and select it by, as in env=prod,team=shop; not secret
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', add = labels())]
     label: Vec<Label>,
     /// Who is responsible for it, in at most 100 characters; not secret

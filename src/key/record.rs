@@ -35,7 +35,7 @@ pub struct Key {
     /// Its old secret after a rotation, retired or not, until it is removed. Boxed, since few keys
     /// have one.
     pub retiring: Option<Box<Retiring>>,
-    /// Whether it is a decoy, which opens nothing and only exists to be found by an intruder; this
+    /// Whether it is a decoy, which is never valid and only exists to be found by an intruder; this
     /// never changes.
     pub is_decoy: bool,
 }

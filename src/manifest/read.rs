@@ -218,7 +218,7 @@ fn expect_fields_of_kind(
     }
 }
 
-/// Records fields that do not apply to a decoy, which opens nothing.
+/// Records fields that do not apply to a decoy, which is never valid.
 fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
     for name in [
         "permission",

@@ -215,7 +215,7 @@ fn a_day_with_far_more_recipients_is_unusual() {
     assert_eq!(found[0]["finding"], "unusual-use", "{found}");
     let message = found[0]["message"].as_str().unwrap();
     assert!(
-        message.starts_with("201 recipients on ") && message.ends_with(", at most 40 a day before"),
+        message.starts_with("201 recipients on ") && message.ends_with(", busiest day before: 40"),
         "{message}"
     );
 }

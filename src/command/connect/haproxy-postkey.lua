@@ -1,10 +1,10 @@
 -- HAProxy: asks `postkey serve` about each request. Printed by `postkey connect haproxy`; on Debian
 -- it belongs in /etc/haproxy/postkey.lua.
 local credentials = { {haproxy_asked} }
--- By these a browser's question before a request is known (CORS); it asks for no WebSocket.
+-- These identify a CORS preflight, which never asks for a WebSocket.
 local preflight = { "origin", "access-control-request-method" }
 
--- The head of an answer by its headers, with the status first; nothing if it is not whole.
+-- A response's headers, with the status first; nil if they are incomplete.
 local function receive(socket)
   local line = socket:receive("*l")
   local answer = { (line or ""):match("^HTTP/1%.1 (%d+)") }
@@ -16,11 +16,11 @@ local function receive(socket)
   return line and answer
 end
 
--- One question on a connection of its own: core.httpclient() asks again when an answer is late, and
--- a limit would count each time.
+-- One check on a connection of its own: core.httpclient() would repeat it if a response is late, and
+-- each repetition would count against the limit.
 local function fetch(lines)
   local socket = core.tcp()
-  -- In seconds: so long a checker that hangs holds a client.
+  -- How long a checker that hangs delays a client, in seconds.
   socket:settimeout(5)
   local question = table.concat(lines, "\r\n") .. "\r\n\r\n"
   local answer = socket:connect("{haproxy_checker}") and socket:send(question) and receive(socket)
@@ -36,7 +36,7 @@ local function ask(txn)
   add("x-forwarded-method", txn.f:method())
   add("x-forwarded-uri", txn.f:pathq() or "")
   add("x-forwarded-for", txn.f:src())
-  -- All of a client's credentials, so that two keys are seen to be two.
+  -- All of a client's credentials, so that a second key is noticed.
   local given = txn.http:req_get_headers()
   local function pass_on(names)
     for _, name in ipairs(names) do

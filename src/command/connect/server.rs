@@ -7,14 +7,14 @@ use clap::ValueEnum;
 pub(super) enum Server {
     /// Dovecot 2.3 or 2.4: reads the vault, for itself and for mail servers that ask it
     Dovecot,
-    /// Postfix: mail from programs on port 587, asking Dovecot
+    /// Postfix: takes mail from programs on port 587, and checks logins with Dovecot
     Postfix,
-    /// Exim 4: its logins, asking Dovecot, or `postkey serve` with --without-dovecot
+    /// Exim 4: checks logins with Dovecot, or with `postkey serve` if --without-dovecot
     Exim,
-    /// PAM: logins by saslauthd and other users of PAM, asking `postkey serve`; also the helper for
-    /// maddy
+    /// PAM: checks logins of saslauthd and other users of PAM with `postkey serve`; also the helper
+    /// for maddy
     Pam,
-    /// nginx: requests with an API key, asking `postkey serve`
+    /// nginx: checks API keys in requests with `postkey serve`
     Nginx,
     /// Caddy 2: the same
     Caddy,
@@ -26,7 +26,7 @@ pub(super) enum Server {
     Gitleaks,
     /// pre-commit: a hook that stops a commit with a secret in it
     PreCommit,
-    /// curl: a call of the API, or a mail, in a shell script
+    /// curl: an API call, or an email, in a shell script
     Curl,
     /// Node.js: the same
     Node,

@@ -1,4 +1,4 @@
-//! Flags that do not apply to a decoy, which opens nothing.
+//! Flags that do not apply to a decoy, which is never valid.
 
 use super::flags::Generate;
 use crate::error::Error;
@@ -11,9 +11,9 @@ impl Generate {
         if !self.is_decoy {
             return Ok(());
         }
-        let opens_nothing = "a decoy opens nothing: omit it";
+        let never_valid = "a decoy is never valid: omit it";
         let flags = [
-            (self.bounds.given(), opens_nothing),
+            (self.bounds.given(), never_valid),
             (
                 self.default.then_some("--default"),
                 "the default key must be able to send mail: omit it, or create another key \

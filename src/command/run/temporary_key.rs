@@ -47,7 +47,7 @@ impl TemporaryKey {
         let (name, display) = (&self.key.name, context.display());
         let end = self.key.expires_at.map(|end| display.moment(end));
         context.ui.warn(format!(
-            "`{name}` was not deleted: {error}; it expires {}, `postkey delete {name}` deletes it",
+            "`{name}` was not deleted: {error}; it expires {}; `postkey delete {name}` deletes it",
             end.unwrap_or_default()
         ));
     }

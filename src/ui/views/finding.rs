@@ -83,7 +83,7 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
                 CountedUse::Recipients => counted(*count, "recipient", "recipients"),
             };
             let day = day.strftime("%Y-%m-%d");
-            format!("{count} on {day}, at most {busiest_before} a day before")
+            format!("{count} on {day}, busiest day before: {busiest_before}")
         }
         Finding::NewNetwork {
             network,
@@ -134,7 +134,7 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             need: Necessity::Early,
         } => {
             let expires = when(*at);
-            format!("expires {expires}, but expired while the clock was ahead")
+            format!("expires {expires}, but a fast clock marked it expired")
         }
         Finding::Expired { at, need } => {
             let used = match need {
@@ -159,19 +159,21 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         Finding::NoExpiry { .. } => "never expires".to_owned(),
         Finding::LongLived { at, latest_at, .. } => {
             let (expires, latest) = (when(*at), when(*latest_at));
-            format!("expires {expires}, allowed is {latest} at the latest")
+            format!("expires {expires}; the latest allowed is {latest}")
         }
         Finding::NoLimit { .. } => "has no limit".to_owned(),
         Finding::NeverUsed { made_at, .. } => format!("never used, created {}", when(*made_at)),
     }
 }
 
-/// `presented 3 times, most recently 2 hours ago from 203.0.113.66`
+/// `presented 3 times, most recently 2 hours ago from 203.0.113.66`, or `presented once, …`
 fn presented(count: u64, from: Option<&str>, last: &str) -> String {
-    let times = counted(count as i64, "time", "times");
     let from = from.map(|from| format!(" from {from}"));
     let from = from.unwrap_or_default();
-    format!("presented {times}, most recently {last}{from}")
+    match count {
+        1 => format!("presented once, {last}{from}"),
+        _ => format!("presented {count} times, most recently {last}{from}"),
+    }
 }
 
 fn new_network(network: &str, first: &str, others: usize) -> String {

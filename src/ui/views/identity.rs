@@ -181,7 +181,7 @@ impl Row for IdentityView<'_> {
         Column::fixed("VERDICT"),
         Column::wrapped("KEY", 1),
         Column::dropped("KIND", 4),
-        Column::dropped("SECRET IS", 3),
+        Column::dropped("STATE", 3),
         Column::fixed("TIMES"),
         Column::fixed("FIRST LINE"),
         Column::cut("REASON", 5),

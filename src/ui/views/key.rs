@@ -139,7 +139,7 @@ impl<'a> KeyView<'a> {
         let old = self.key.retiring_at(display.now);
         add("old secret", old.map(|old| display.retiring(old)));
         let status = match self.key.is_decoy {
-            true => "decoy: opens nothing; `postkey check` reports each use",
+            true => "decoy: never valid; `postkey check` reports each use",
             false => self.status,
         };
         add("status", Some(status.to_owned()));

@@ -175,7 +175,7 @@ fn reason<'a>(
             (_, Some(_)) => format!("the {title} key `{name}` is valid; this is its new secret"),
             _ => format!("the {title} key `{name}` is valid"),
         },
-        Verdict::Decoy => format!("`{name}` is a decoy, which opens nothing"),
+        Verdict::Decoy => format!("`{name}` is a decoy, and is never valid"),
         Verdict::Inactive => format!("`{name}` is deactivated"),
         Verdict::Expired => {
             let end = key.expires_at.map(moment).unwrap_or_default();

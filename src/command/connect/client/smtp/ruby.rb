@@ -1,6 +1,6 @@
 # Sends a mail with {key}. Printed by `postkey connect ruby`.
 # {source}
-# It needs Ruby 3.1 or later, and there `gem install net-smtp`.
+# It needs Ruby 3.1 or later, and `gem install net-smtp`.
 require "net/smtp"
 
 mail = <<~MAIL
