@@ -374,8 +374,8 @@ impl Revocation {
         for RevokedKey { record, .. } in &self.stopped {
             let name = &record.key.name;
             note(format!(
-                "`postkey revoke --replace {name}` gives it a new secret; or `postkey activate \
-                 {name}` activates it with the leaked one"
+                "`postkey revoke --replace {name}` gives it a new secret; if this was a false \
+                 alarm, `postkey activate {name}` undoes it"
             ));
             if !has_report {
                 note(format!(

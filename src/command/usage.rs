@@ -19,11 +19,11 @@ use crate::vault::{KeyId, Page, Record, Vault};
 
 /// Show how often keys were used and refused
 ///
-/// One row per key: accepted requests (SMTP: logins) today and in the last 7 and 30 days (UTC,
-/// including today); a bar for each of the last 14 days, relative to the key's busiest; for SMTP
-/// keys, today's messages and their recipients; refusals with the latest reason and its address;
-/// the last use, a request or a message; and the address of the last request. Without names, all
-/// keys that were ever used or refused.
+/// One row per key: the accepted requests (SMTP: logins) today and in the last 7 and 30 days (UTC,
+/// including today); a bar for each of the last 14 days, relative to the key's busiest; refusals,
+/// with the reason and address of the latest; the last use, a request or a message; and the address
+/// of the last request. For SMTP keys also today's messages and their recipients. Without names, it
+/// shows all keys that were ever used or refused.
 ///
 /// It records requests to `postkey verify` and `postkey serve`, logins that Dovecot reports to
 /// `serve`, and messages that Postfix asks it about. The record, usage.db beside the vault, may be

@@ -16,11 +16,11 @@ pub(super) enum Server {
     Pam,
     /// nginx: checks API keys in requests with `postkey serve`
     Nginx,
-    /// Caddy 2: the same
+    /// Caddy 2: checks API keys, as nginx does
     Caddy,
-    /// Traefik 3: the same
+    /// Traefik 3: checks API keys, as nginx does
     Traefik,
-    /// HAProxy 2.6 or later: the same
+    /// HAProxy 2.6 or later: checks API keys, as nginx does
     Haproxy,
     /// gitleaks 8: rules that find secrets in a repository
     Gitleaks,
@@ -28,29 +28,29 @@ pub(super) enum Server {
     PreCommit,
     /// curl: an API call, or an email, in a shell script
     Curl,
-    /// Node.js: the same
+    /// Node.js: code for an API call, or an email
     Node,
-    /// Python: the same
+    /// Python: code for an API call, or an email
     Python,
-    /// PHP: the same
+    /// PHP: code for an API call, or an email
     Php,
-    /// Ruby: the same
+    /// Ruby: code for an API call, or an email
     Ruby,
-    /// Go: the same
+    /// Go: code for an API call, or an email
     Go,
-    /// msmtp: the mail of programs that call sendmail
+    /// msmtp: sends the mail of programs that call sendmail
     Msmtp,
-    /// Rails: its mail
+    /// Rails: settings for sending mail
     Rails,
-    /// Django: the same
+    /// Django: settings for sending mail
     Django,
-    /// Laravel: the same
+    /// Laravel: settings for sending mail
     Laravel,
-    /// nodemailer: a mail from Node.js
+    /// nodemailer: code for an email from Node.js
     Nodemailer,
-    /// WordPress: its mail
+    /// WordPress: settings for sending mail
     Wordpress,
-    /// systemd: a service that has the secret in its environment
+    /// systemd: a drop-in that puts the secret into a service's environment
     Systemd,
 }
 

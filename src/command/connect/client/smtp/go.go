@@ -14,7 +14,7 @@ func main() {
 		log.Fatal("{variable} is not set")
 	}
 	mail := "From: from@example.com\r\nTo: to@example.com\r\nSubject: Test\r\n\r\nIt works.\r\n"
-	// PlainAuth sends the secret over TLS only.
+	// PlainAuth sends the secret over TLS only, except to localhost.
 	auth := smtp.PlainAuth("", "{username}", secret, "{smtp_host}")
 	to := []string{"to@example.com"}
 	err := smtp.SendMail("{smtp_host}:{smtp_port}", auth, "from@example.com", to, []byte(mail))
