@@ -83,7 +83,7 @@ pub struct Run {
     /// SMTP: the username's variable; by default named after the secret's
     #[arg(long, value_name = "VAR")]
     env_username: Option<Variable>,
-    /// Give the secret on this file descriptor, to be read once, instead of in a variable
+    /// Pass the secret on this file descriptor, which can be read once, instead of in a variable
     #[arg(long, value_name = "NUMBER", conflicts_with = "env_name")]
     #[arg(value_parser = clap::value_parser!(i32).range(3..1024))]
     fd: Option<RawFd>,

@@ -1,6 +1,6 @@
 //! Deliveries that fail: the old secret stays valid, and the new one never is.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -25,6 +25,25 @@ fn delivered() -> (Sandbox, String) {
         .expect(0);
     let old = sandbox.kept();
     (sandbox, old)
+}
+
+/// Rotates the key until the stub has taken the new secret for the first time: then `then` runs in the
+/// stub. Every later secret is taken at once.
+fn rotating(sandbox: &Sandbox, then: &str) -> Child {
+    sandbox.write(
+        "bin/vault",
+        &format!(
+            "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+             *) cat >kept; [ -e once ] || {{ : >once; {then}; }} ;;\nesac\n"
+        ),
+    );
+    let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
+    let mut command = sandbox.command(["rotate", "web", "--to", TO]);
+    command.env("PATH", path).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let once = sandbox.home().join("once");
+    assert!(until(Duration::from_secs(20), || once.exists()));
+    child
 }
 
 fn expect_unchanged(sandbox: &Sandbox, old: &str, run: &Run) {
@@ -178,18 +197,7 @@ fn where_nothing_can_be_read_the_secret_may_be_left() {
 fn what_was_there_before_is_restored_after_a_signal() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let (sandbox, old) = delivered();
-        // Only the new secret is stuck.
-        sandbox.write(
-            "bin/vault",
-            "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
-             *) cat >kept; [ -e once ] || { : >once; sleep 60; } ;;\nesac\n",
-        );
-        let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
-        let mut command = sandbox.command(["rotate", "web", "--to", TO]);
-        command.env("PATH", path).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let once = sandbox.home().join("once");
-        assert!(until(Duration::from_secs(20), || once.exists()));
+        let child = rotating(&sandbox, "sleep 60");
         kill(Pid::from_raw(child.id() as i32), signal).unwrap();
         let run = Run::of(child.wait_with_output().unwrap());
         assert!(
@@ -205,17 +213,7 @@ fn what_was_there_before_is_restored_after_a_signal() {
 fn deliveries_to_one_place_take_turns() {
     let (sandbox, old) = delivered();
     // The first delivery is slow and fails: the second begins only after it was undone.
-    sandbox.write(
-        "bin/vault",
-        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
-         *) cat >kept; [ -e once ] || { : >once; sleep 4; exit 3; } ;;\nesac\n",
-    );
-    let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());
-    let mut command = sandbox.command(["rotate", "web", "--to", TO]);
-    command.env("PATH", path).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let once = sandbox.home().join("once");
-    assert!(until(Duration::from_secs(20), || once.exists()));
+    let child = rotating(&sandbox, "sleep 4; exit 3");
     let rotate = ["rotate", "web", "--to", TO, "--wait"];
     let run = sandbox
         .with_path(&[&rotate[..], &["1s"]].concat())

@@ -1,4 +1,5 @@
-//! The real systemd-creds, with a host key of its own in a mount name space; and pass.
+//! The real systemd-creds, with a host key of its own in a mount name space, systemd-analyze, and
+//! pass.
 
 use std::process::Command;
 
@@ -41,6 +42,27 @@ fn systemd_creds_decrypts_what_was_delivered() {
             .windows(8)
             .any(|part| part == &secret.as_bytes()[10..18])
     );
+}
+
+#[test]
+fn the_drop_in_for_a_service_is_understood_by_systemd() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web"]);
+    let printed = sandbox.run(["connect", "systemd", "web"]).expect(0).stdout;
+    assert!(printed.contains("EnvironmentFile="), "{printed}");
+    std::fs::create_dir(sandbox.home().join("app.service.d")).unwrap();
+    sandbox.write("app.service", "[Service]\nExecStart=/bin/true\n");
+    sandbox.write("app.service.d/postkey.conf", &printed);
+    let run = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "app.service"])
+        .env(
+            "SYSTEMD_UNIT_PATH",
+            format!("{}:", sandbox.home().display()),
+        )
+        .output()
+        .unwrap();
+    // An unknown setting is only warned of.
+    assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
 }
 
 #[test]

@@ -15,13 +15,18 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::program;
 use crate::serve::server::loopback;
 
-/// The programs, what runs each, and its file.
-const PROGRAMS: [(&str, &str, &str); 5] = [
-    ("curl", "sh", "call.sh"),
-    ("node", "node", "call.mjs"),
-    ("python", "python3", "call.py"),
-    ("php", "php", "call.php"),
-    ("ruby", "ruby", "call.rb"),
+/// The programs, the file of each, and how it is run.
+const PROGRAMS: [(&str, &str, &str); 6] = [
+    ("curl", "call.sh", "sh call.sh"),
+    ("node", "call.mjs", "node call.mjs"),
+    ("python", "call.py", "python3 call.py"),
+    ("php", "call.php", "php call.php"),
+    ("ruby", "call.rb", "ruby call.rb"),
+    (
+        "go",
+        "call.go",
+        "{ [ call -nt call.go ] || gccgo -o call call.go; } && ./call",
+    ),
 ];
 
 #[test]
@@ -40,12 +45,12 @@ fn each_program_calls_the_api_with_the_key_in_its_environment() {
             "[serve]\n{serve}[api]\nurl = \"http://{}/v3/contacts?limit=1\"\n",
             setup.address
         ));
-        for (name, interpreter, file) in PROGRAMS {
+        for (name, file, run) in PROGRAMS {
             let printed = sandbox.run(["connect", name, "app-1"]).expect(0);
             assert_eq!(printed.stderr, "");
             fs::write(sandbox.home().join(file), &printed.stdout).unwrap();
             let run = |secret: Option<&str>| {
-                let mut command = calling(sandbox, interpreter, file);
+                let mut command = calling(sandbox, run);
                 if let Some(secret) = secret {
                     command.env("APP_1_API_KEY", secret);
                 }
@@ -81,10 +86,10 @@ fn no_program_sends_the_key_where_the_api_redirects_to() {
         }
     });
     sandbox.settings(&format!("[api]\nurl = \"http://{api}/\"\n"));
-    for (name, interpreter, file) in PROGRAMS {
+    for (name, file, run) in PROGRAMS {
         let printed = sandbox.run(["connect", name, "app-1"]).expect(0);
         fs::write(sandbox.home().join(file), &printed.stdout).unwrap();
-        let mut command = calling(&sandbox, interpreter, file);
+        let mut command = calling(&sandbox, run);
         command.env("APP_1_API_KEY", &secret).output().unwrap();
         assert_eq!(asked.swap(0, Ordering::SeqCst), 1, "{name}");
         let received = format!("{:?}", elsewhere_received.received());
@@ -113,6 +118,6 @@ fn is_answer(run: &Run) -> bool {
         .any(|text| run.stdout.contains(text))
 }
 
-fn calling(sandbox: &Sandbox, interpreter: &str, file: &str) -> Command {
-    program(&sandbox.command([file]), interpreter)
+fn calling(sandbox: &Sandbox, run: &str) -> Command {
+    program(&sandbox.command(["-c", run]), "sh")
 }

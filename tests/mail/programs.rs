@@ -80,13 +80,18 @@ end
 "#;
 
 /// The programs, the file of each, and how it is run.
-const PROGRAMS: [(&str, &str, &str); 11] = [
+const PROGRAMS: [(&str, &str, &str); 12] = [
     ("curl", "mail.sh", "sh mail.sh"),
     ("node", "node.mjs", "node node.mjs"),
     ("nodemailer", "mail.mjs", "node mail.mjs"),
     ("python", "mail.py", "python3 mail.py"),
     ("php", "mail.php", "php mail.php"),
     ("ruby", "mail.rb", "ruby mail.rb"),
+    (
+        "go",
+        "mail.go",
+        "{ [ mail -nt mail.go ] || gccgo -o mail mail.go; } && ./mail",
+    ),
     (
         "msmtp",
         "msmtprc",
