@@ -2,6 +2,7 @@
 
 mod drift;
 mod failing;
+mod fields;
 mod forms;
 mod managers;
 mod remembered;

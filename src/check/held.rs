@@ -17,8 +17,20 @@ pub enum HeldSecret {
     Another,
     /// No value.
     Nothing,
+    /// The key's current secret, but other values than would be delivered now in these fields of the
+    /// login.
+    OtherLogin(Vec<String>),
     /// It cannot be read, for this reason.
     Unreadable(String),
+}
+
+/// The end of a sentence that begins with a destination of a login with other values in these fields.
+pub fn other_login(names: &[String]) -> String {
+    let list = match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    };
+    format!("holds its secret, but another {list} than would be delivered now")
 }
 
 impl HeldSecret {
@@ -34,6 +46,7 @@ impl HeldSecret {
             Self::OfKey(name) => format!("holds the secret of `{name}`"),
             Self::Another => "holds another value".to_owned(),
             Self::Nothing => "holds no secret".to_owned(),
+            Self::OtherLogin(names) => other_login(names),
             Self::Unreadable(why) => format!("cannot be read: {why}"),
         }
     }

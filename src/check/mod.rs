@@ -14,7 +14,7 @@ use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
-pub use held::HeldSecret;
+pub use held::{HeldSecret, other_login};
 pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
 
 /// What is known of a key.

@@ -13,7 +13,7 @@ use crate::delivery::not_delivered;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
-use crate::settings::{Policy, Presets};
+use crate::settings::{Policy, Settings};
 use crate::ui::{DisplayContext, FindingView, Format, KeyGauges, Listing, Reminders, Ui, counted};
 use crate::vault::{Record, SortOrder, Vault};
 
@@ -75,7 +75,7 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
-    watch.presets = args.delivered.then(|| context.settings.presets.clone());
+    watch.settings = args.delivered.then(|| context.settings.clone());
     let status = match names {
         Some(names) => each(&names, context, |wanted, context| {
             watch.one(&wanted.name, &context.ui)
@@ -103,8 +103,8 @@ struct KeyCheck<'a> {
     recorded_since: Option<Timestamp>,
     given: RuleOverrides,
     policy: Policy,
-    /// The secret managers, if secrets are read back.
-    presets: Option<Presets>,
+    /// The secret managers and the mail server, if secrets are read back.
+    settings: Option<Settings>,
     display: &'a DisplayContext,
     output: CheckOutput<'a>,
     /// How many keys were checked.
@@ -146,7 +146,7 @@ impl<'a> KeyCheck<'a> {
             vault,
             given,
             policy: context.settings.policy,
-            presets: None,
+            settings: None,
             display,
             output,
             keys: 0,
@@ -246,8 +246,8 @@ impl<'a> KeyCheck<'a> {
             let rules = Rules::new(&self.given, &own, &self.policy);
             self.keys += 1;
             let is_found = self.output.take(record, &known, &rules, now)?;
-            let presets = self.presets.as_ref();
-            let elsewhere = presets.map(|presets| not_delivered(record, presets, &self.vault));
+            let settings = self.settings.as_ref();
+            let elsewhere = settings.map(|settings| not_delivered(record, settings, &self.vault));
             let is_elsewhere = match elsewhere.transpose()?.flatten() {
                 Some(finding) => {
                     let key = &record.key;

@@ -11,10 +11,10 @@ use crate::delivery::place_lock::lock_place;
 use crate::delivery::preset_delivery::PresetDelivery;
 use crate::delivery::server_variables::ServerVariables;
 use crate::delivery::stored_delivery::StoredDelivery;
-use crate::destination::{DestinationSpec, KEY_NAME};
+use crate::destination::{DestinationSpec, KEY_NAME, PresetAddress, StoredParts};
 use crate::error::Error;
 use crate::files::{self, env, result_file};
-use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, redact_secrets};
+use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, quoted, redact_secrets};
 use crate::process::{DeferredSignals, job};
 use crate::settings::SmtpServer;
 use crate::ui::{Format, Issued};
@@ -120,11 +120,15 @@ impl Destination {
                 timeout,
                 signals: context.signals,
             }),
-            DestinationSpec::Preset(address) => Self::Preset(Box::new(PresetDelivery {
-                address,
-                folder,
-                signals: context.signals,
-            })),
+            DestinationSpec::Preset(address) => {
+                expect_login(&address, kind, context.smtp)?;
+                Self::Preset(Box::new(PresetDelivery {
+                    address,
+                    server: context.smtp.clone(),
+                    folder,
+                    signals: context.signals,
+                }))
+            }
         })
     }
 
@@ -151,10 +155,7 @@ impl Destination {
                 redact_secrets(&command.words.join(" "))
             )),
             Self::Preset(preset) if preset.is_of_current_project() => None,
-            Self::Preset(preset) => match preset.relative_path() {
-                Some((kind, path)) => whole(&path).map(|path| format!("{kind}:{path}")),
-                None => Some(preset.address.text.clone()),
-            },
+            Self::Preset(preset) => preset.text(),
         };
         // A name in braces would become the key's.
         text.filter(|text| !text.contains(KEY_NAME))
@@ -209,7 +210,7 @@ impl Destination {
                 variables.username.is_some()
             }
             Self::Command(_) => true,
-            Self::Preset(_) => false,
+            Self::Preset(preset) => preset.address.stored != StoredParts::Secret,
         }
     }
 
@@ -307,13 +308,29 @@ impl Destination {
                 Ok(Delivery::Taken)
             }
             Self::Preset(preset) => {
-                let secret = issued.secret().expose();
-                let turn = lock_place(&preset.address, vault, context.settings.wait)?;
+                let username = issued.username().unwrap_or_default();
+                let values = preset.values(username, issued.secret().expose());
+                let turn = lock_place(preset, vault, context.settings.wait)?;
                 let report = |line: &str| report(&issued, line, context);
-                let stored = StoredDelivery::store(preset, secret, turn, report)?;
+                let stored = StoredDelivery::store(preset, values, turn, report)?;
                 Ok(Delivery::Stored(Box::new(stored)))
             }
         }
+    }
+}
+
+/// Makes sure that a key has the login that goes to a secret manager.
+fn expect_login(address: &PresetAddress, kind: Kind, smtp: &SmtpServer) -> Result<(), Error> {
+    let shown = quoted(&address.text);
+    match (address.stored, kind) {
+        (StoredParts::Secret, _) => Ok(()),
+        (_, Kind::Api) => Err(Error::usage(format!("an API key has no login for {shown}"))
+            .with_hint("only SMTP keys have a username, host, port and URL; name one place")),
+        (StoredParts::Url, Kind::Smtp) if smtp.host.is_none() => {
+            Err(Error::usage(format!("{shown} needs the mail server"))
+                .with_hint("set `host` under [smtp] in the settings, or in the manifest"))
+        }
+        (StoredParts::Url | StoredParts::Login, Kind::Smtp) => Ok(()),
     }
 }
 

@@ -88,8 +88,10 @@ pub fn deliver_all<P: PendingSecret>(
         delivered.into_iter().map(sync).collect(),
         |(one, _), change| {
             let key = one.activate(change)?;
-            if let Some(destination) = one.target().destination.text() {
-                change.remember_delivery(&key.name, &destination)?;
+            let target = one.target();
+            if let Some(destination) = target.destination.text() {
+                let server = target.server.as_ref().map(ToString::to_string);
+                change.remember_delivery(&key.name, &destination, server.as_deref())?;
             }
             Ok(key)
         },

@@ -11,6 +11,7 @@ use crate::arguments::DashMeaning;
 use crate::context::Context;
 use crate::delivery::destination::{Destination, DestinationContext};
 use crate::delivery::github::Github;
+use crate::delivery::last_server::last_server;
 use crate::delivery::loss::tails_of;
 use crate::delivery::target::{OverwritePolicy, Target, save_error};
 use crate::delivery::work_tree::expect_untracked;
@@ -18,6 +19,7 @@ use crate::destination::{CommandWord, DestinationSpec, DestinationText, SecretVa
 use crate::error::Error;
 use crate::files::{self, FileRole, shell_word};
 use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable, quoted};
+use crate::settings::SmtpServer;
 use crate::ui::{Format, replacement_hint};
 use crate::vault::Vault;
 
@@ -118,14 +120,17 @@ impl DeliveryOptions {
             Some(DestinationSpec::Env { variables, .. }) => variables.secret().is_some(),
             _ => false,
         };
+        let is_masked = self.github.is_some() || matches!(spec, Some(DestinationSpec::Job { .. }));
+        let (destination, server) = self.destination(spec, key, vault, context)?;
         let mut target = Target {
             name: key.name.clone(),
             kind: key.kind,
             username: key.username.cloned(),
             old: key.before.map(tails_of).unwrap_or_default(),
-            is_masked: self.github.is_some() || matches!(spec, Some(DestinationSpec::Job { .. })),
+            is_masked,
             is_found: false,
-            destination: self.destination(spec, key, context)?,
+            destination,
+            server,
             overwriting: OverwritePolicy {
                 is_allowed: key.overwrite.is_some_and(|overwrite| overwrite.replace),
                 except: &[],
@@ -192,10 +197,34 @@ impl DeliveryOptions {
         }))
     }
 
+    /// The destination, and the mail server for it, if it is not that of the settings: the one with
+    /// which the secret before was delivered there.
     fn destination(
         &self,
         spec: Option<DestinationSpec>,
         key: &DeliveredKey<'_>,
+        vault: Option<&Vault>,
+        context: &Context,
+    ) -> Result<(Destination, Option<SmtpServer>), Error> {
+        let vault = vault.filter(|_| key.before.is_some());
+        let last = vault
+            .map(|vault| last_server(key.name, vault))
+            .transpose()?;
+        if let Some((last, server)) = last.flatten() {
+            let same = self.destination_at(spec.clone(), key, &server, context)?;
+            if same.text() == Some(last) {
+                return Ok((same, Some(server)));
+            }
+        }
+        let destination = self.destination_at(spec, key, &context.settings.smtp, context)?;
+        Ok((destination, None))
+    }
+
+    fn destination_at(
+        &self,
+        spec: Option<DestinationSpec>,
+        key: &DeliveredKey<'_>,
+        smtp: &SmtpServer,
         context: &Context,
     ) -> Result<Destination, Error> {
         let format = self.format(context)?;
@@ -209,7 +238,7 @@ impl DeliveryOptions {
             name: key.name,
             kind: key.kind,
             format,
-            smtp: &context.settings.smtp,
+            smtp,
             folder: Path::new(""),
             signals: None,
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-use crate::destination::PresetAddress;
+use crate::delivery::preset_delivery::PresetDelivery;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{LockAttempt, LockFile};
@@ -25,11 +25,11 @@ static HELD: Mutex<Vec<Weak<LockFile>>> = Mutex::new(Vec::new());
 /// # Errors
 /// If that takes too long, or no file can be locked beside the vault.
 pub(super) fn lock_place(
-    address: &PresetAddress,
+    place: &PresetDelivery,
     vault: &Path,
     wait: Duration,
 ) -> Result<PlaceLock, Error> {
-    let path = lock_path(address, vault);
+    let path = lock_path(place, vault);
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     held.retain(|lock| lock.strong_count() > 0);
     let mut own = held.iter().filter_map(Weak::upgrade);
@@ -43,10 +43,11 @@ pub(super) fn lock_place(
             Ok(lock)
         }
         Ok(LockAttempt::Busy) => {
-            let shown = quoted(&address.text);
-            let message = format!("another process is delivering a secret to {shown}");
+            let shown = quoted(&place.address.text);
+            let holder = LockFile::holder(&path);
+            let message = format!("{holder} is still delivering a secret to {shown}");
             Err(Error::new(ExitStatus::Undelivered, message)
-                .with_hint("try again, or wait longer with --wait 5m"))
+                .with_hint("try again when it has ended, or wait longer with --wait 5m"))
         }
         Ok(LockAttempt::NoFile(error)) | Err(error) => {
             let message = format!("cannot lock `{}`: {error}", path.display());
@@ -57,12 +58,17 @@ pub(super) fn lock_place(
 }
 
 /// The lock file of the whole secret or document, whatever field of it the address names.
-fn lock_path(address: &PresetAddress, vault: &Path) -> PathBuf {
-    let (kind, _) = address.text.split_once(':').unwrap_or_default();
+fn lock_path(place: &PresetDelivery, vault: &Path) -> PathBuf {
+    let (kind, _) = place.address.kind_and_place();
     let mut digest = Sha256::new_with_prefix(kind);
-    for (name, value) in &address.parts {
-        if address.preset.field.as_ref() != Some(name) {
-            digest.update(format!("\0{name}={value}"));
+    match place.path() {
+        Some(path) => digest.update(path.as_os_str().as_encoded_bytes()),
+        None => {
+            for (name, value) in &place.address.parts {
+                if place.address.preset.field.as_ref() != Some(name) {
+                    digest.update(format!("\0{name}={value}"));
+                }
+            }
         }
     }
     let mut path = vault.as_os_str().to_owned();
@@ -75,13 +81,24 @@ fn lock_path(address: &PresetAddress, vault: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::destination::{DestinationSpec, DestinationText};
-    use crate::settings::Presets;
+    use crate::settings::{Presets, SmtpServer};
 
     fn path(text: &str) -> PathBuf {
         let named: DestinationText = text.parse().expect(text);
         let name = "ci".parse().expect("a name");
         match named.spec(&name, &Presets::default(), "".as_ref(), &[]) {
-            Ok(DestinationSpec::Preset(address)) => lock_path(&address, "/v.db".as_ref()),
+            Ok(DestinationSpec::Preset(address)) => {
+                let place = PresetDelivery {
+                    address,
+                    server: SmtpServer {
+                        host: None,
+                        port: 587,
+                    },
+                    folder: "/srv".into(),
+                    signals: None,
+                };
+                lock_path(&place, "/v.db".as_ref())
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -94,7 +111,23 @@ mod tests {
         for other in others {
             assert_ne!(path("aws-sm:prod/app"), path(other), "{other}");
         }
-        // Its tool changes one field and keeps the others.
-        assert_ne!(path("vault:secret/app#a"), path("vault:secret/app#b"));
+        // Several fields may be written at once.
+        assert_eq!(path("vault:secret/app#a"), path("vault:secret/app#{field}"));
+        assert_eq!(path("pass:app"), path("url:pass:app"));
+    }
+
+    #[test]
+    fn two_spellings_of_a_place_share_a_lock() {
+        for (one, other) in [
+            ("vault:secret/app#a", "vault:secret/data/app#a"),
+            (
+                "systemd-creds:app",
+                "systemd-creds:/etc/credstore.encrypted/app",
+            ),
+            ("systemd-creds:creds/app", "systemd-creds:/srv/creds/app"),
+            ("systemd-creds:./app", "systemd-creds:/srv/app"),
+        ] {
+            assert_eq!(path(one), path(other), "{one}");
+        }
     }
 }

@@ -11,16 +11,18 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
+use strum::VariantArray;
 use zeroize::Zeroizing;
 
 use crate::delivery::child::{ChildCommand, ChildTask, MAX_TEXT};
-use crate::delivery::stored_text;
-use crate::destination::PresetAddress;
+use crate::delivery::login::{ServerLogin, secret_in_url};
+use crate::delivery::stored_text::{self, PlaceValue};
+use crate::destination::{LoginField, PresetAddress, StoredParts};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::quoted;
 use crate::process::DeferredSignals;
-use crate::settings::{FILE_PART, PartTemplate};
+use crate::settings::{AddressParts, FILE_PART, PartTemplate, SmtpServer};
 
 /// How long to wait before reading again what may lag behind.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 pub struct PresetDelivery {
     /// The place.
     pub address: PresetAddress,
+    /// The mail server of the login, where more than the secret is stored.
+    pub server: SmtpServer,
     /// The working directory of the tool; empty for the current one.
     pub folder: PathBuf,
     /// The signals that stop the tool.
@@ -40,10 +44,29 @@ pub struct PresetDelivery {
 pub(super) enum PlaceContents {
     /// Its tool cannot tell.
     Unknown,
-    /// Nothing.
-    Nothing,
     /// What its tool prints.
-    Text(Zeroizing<Vec<u8>>),
+    Known {
+        /// The document with all fields, if it is stored as one.
+        document: Option<Zeroizing<Vec<u8>>>,
+        /// The values.
+        values: Vec<PlaceValue>,
+    },
+}
+
+impl PlaceContents {
+    /// The values, if they are known.
+    pub(super) fn values(&self) -> Option<&[PlaceValue]> {
+        match self {
+            Self::Unknown => None,
+            Self::Known { values, .. } => Some(values),
+        }
+    }
+
+    /// The first value that differs from one of these, if they are known.
+    pub(super) fn differing<'a>(&self, others: &'a [PlaceValue]) -> Option<&'a PlaceValue> {
+        let values = self.values()?;
+        others.iter().find(|other| !values.contains(other))
+    }
 }
 
 /// How the tool failed.
@@ -77,49 +100,99 @@ impl PresetDelivery {
         project.is_some_and(|project| !self.address.parts.contains_key(project))
     }
 
-    /// The kind of destination and the path of its file, if the address names that from the folder in
-    /// which the tool runs.
-    pub(super) fn relative_path(&self) -> Option<(&str, PathBuf)> {
-        let (kind, address) = self.address.text.split_once(':')?;
-        let is_relative = address.contains('/') && !address.starts_with('/');
-        let is_relative = is_relative && self.address.preset.is_path;
-        is_relative.then(|| (kind, self.folder.join(address)))
+    /// The destination as it is named from any folder; `None` if that is no text.
+    pub(super) fn text(&self) -> Option<String> {
+        let (text, (_, place)) = (&self.address.text, self.address.kind_and_place());
+        let Some(path) = self.path() else {
+            return Some(text.clone());
+        };
+        let start = &text[..text.len() - place.len()];
+        Some(format!("{start}{}", path.to_str()?))
     }
 
-    /// The secret that is stored; `None` if the tool cannot read it.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub(super) fn stored(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let found = self.read().map_err(|failure| self.error(&failure))?;
-        Ok(self.value(&found))
+    /// The file, if the place is the path of one.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let (_, place) = self.address.kind_and_place();
+        let is_path = self.address.preset.is_path && place.contains('/');
+        is_path
+            .then(|| std::path::absolute(self.folder.join(place)).ok())
+            .flatten()
     }
 
-    /// The secret in what a place holds, empty if there is none; `None` if that is unknown.
-    pub(super) fn value(&self, contents: &PlaceContents) -> Option<Zeroizing<Vec<u8>>> {
-        match contents {
-            PlaceContents::Unknown => None,
-            PlaceContents::Nothing => Some(Zeroizing::default()),
-            PlaceContents::Text(text) => {
-                let decode = self.address.preset.decode;
-                Some(stored_text::secret(text, self.field(), decode))
+    /// What is stored there for a key: the secret, the URL, or each field of the login, as far as it
+    /// is known.
+    pub(super) fn values(&self, username: &str, secret: &str) -> Vec<PlaceValue> {
+        let login = ServerLogin {
+            username,
+            secret,
+            server: &self.server,
+        };
+        let alone = |field| {
+            let value = login.value(field)?;
+            Some(PlaceValue::new(self.field(), &value))
+        };
+        match self.address.stored {
+            StoredParts::Secret => alone(LoginField::Password).into_iter().collect(),
+            StoredParts::Url => alone(LoginField::Url).into_iter().collect(),
+            StoredParts::Login => {
+                let value = |field: &LoginField| {
+                    let name = self.address.field_of(*field);
+                    Some(PlaceValue::new(name, &login.value(*field)?))
+                };
+                LoginField::VARIANTS.iter().filter_map(value).collect()
             }
         }
     }
 
-    /// Makes sure that what is stored is the secret.
+    /// Where a key's values are, all of them empty.
+    pub(super) fn places(&self) -> Vec<PlaceValue> {
+        match self.address.stored {
+            StoredParts::Login => self.values("", ""),
+            StoredParts::Secret | StoredParts::Url => vec![PlaceValue::new(self.field(), "")],
+        }
+    }
+
+    /// The secret in what is stored.
+    pub(super) fn secret_in(&self, values: &[PlaceValue]) -> Zeroizing<Vec<u8>> {
+        let field = match self.address.stored {
+            StoredParts::Login => self.address.field_of(LoginField::Password),
+            StoredParts::Secret | StoredParts::Url => self.field(),
+        };
+        let mut all = values.iter();
+        let value = all.find(|value| value.field == field);
+        let value = value.map(|value| value.value.clone()).unwrap_or_default();
+        let url = std::str::from_utf8(&value)
+            .ok()
+            .filter(|_| self.address.stored == StoredParts::Url);
+        match url.and_then(secret_in_url) {
+            Some(secret) => Zeroizing::new(secret.as_bytes().to_vec()),
+            None => value,
+        }
+    }
+
+    /// Makes sure that what is stored are these values.
     ///
     /// # Errors
     /// If something else is, or it cannot be read.
-    pub(super) fn expect_stored(&self, secret: &str) -> Result<(), Error> {
+    pub(super) fn expect_stored(&self, values: &[PlaceValue]) -> Result<(), Error> {
         let end = Instant::now() + self.address.preset.lag;
         let shown = quoted(&self.address.text);
         loop {
-            let why = match self.stored() {
-                Ok(None) => return Ok(()),
-                Ok(Some(stored)) if *stored == secret.as_bytes() => return Ok(()),
-                Ok(Some(_)) => "was written, but reading it back shows another value".to_owned(),
-                Err(error) => format!("was written, but cannot be read back: {error}"),
+            let why = match self.read(values) {
+                Ok(found) => match found.differing(values) {
+                    None => return Ok(()),
+                    Some(PlaceValue {
+                        field: Some(field), ..
+                    }) if values.len() > 1 => {
+                        let field = quoted(field);
+                        format!("was written, but reading {field} back shows another value")
+                    }
+                    Some(_) => "was written, but reading it back shows another value".to_owned(),
+                },
+                Err(failure) => {
+                    let error = self.error(&failure);
+                    format!("was written, but cannot be read back: {error}")
+                }
             };
             let signals = self.signals.as_ref();
             let is_stopped = signals.is_some_and(|signals| signals.signal().is_some());
@@ -135,32 +208,57 @@ impl PresetDelivery {
         }
     }
 
-    /// The field of the stored document that holds the secret, if the address names one.
-    pub(super) fn field(&self) -> Option<&str> {
-        let part = self.address.preset.field.as_ref()?;
-        self.address.parts.get(part).map(String::as_str)
+    fn field(&self) -> Option<String> {
+        self.address.field().map(str::to_owned)
     }
 
-    /// What is stored, as the tool prints it.
+    /// What is stored where these values go.
     ///
     /// # Errors
     /// If the tool fails for another reason than that nothing is there.
-    pub(super) fn read(&self) -> Result<PlaceContents, ToolFailure> {
+    pub(super) fn read(&self, values: &[PlaceValue]) -> Result<PlaceContents, ToolFailure> {
         let preset = &self.address.preset;
-        let Some(words) = &preset.read else {
+        if preset.read.is_none() {
             return Ok(PlaceContents::Unknown);
-        };
+        }
+        let is_document = preset.is_document() && self.address.field().is_some();
+        let document = is_document.then(|| self.printed(None)).transpose()?;
+        let mut found = Vec::new();
+        for PlaceValue { field, .. } in values {
+            let value = match &document {
+                Some(text) => stored_text::value(text, field.as_deref(), preset.decode),
+                None => {
+                    let text = self.printed(field.as_deref())?;
+                    stored_text::value(&text, None, preset.decode)
+                }
+            };
+            found.push(PlaceValue {
+                field: field.clone(),
+                value,
+            });
+        }
+        let document = document.filter(|text| !text.trim_ascii().is_empty());
+        Ok(PlaceContents::Known {
+            document,
+            values: found,
+        })
+    }
+
+    /// What the tool prints, of a field if it reads one at a time; empty if nothing is there.
+    fn printed(&self, field: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ToolFailure> {
+        let preset = &self.address.preset;
+        let mut parts = self.address.parts.clone();
+        if let Some((part, field)) = preset.field.as_ref().zip(field) {
+            parts.insert(part.clone(), field.to_owned());
+        }
         // One byte more shows that there is more.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT + 1));
-        match self.run(words, None, Some(&mut text)) {
-            Err(failure) if self.is_missing(&failure) => return Ok(PlaceContents::Nothing),
-            outcome => outcome?,
+        let words = preset.read.as_deref().unwrap_or_default();
+        match self.run(words, parts, None, Some(&mut text)) {
+            Err(failure) if self.is_missing(&failure) => Ok(Zeroizing::default()),
+            Err(failure) => Err(failure),
+            Ok(()) => Ok(text),
         }
-        let is_empty = stored_text::secret(&text, None, preset.decode).is_empty();
-        Ok(match is_empty {
-            true => PlaceContents::Nothing,
-            false => PlaceContents::Text(text),
-        })
     }
 
     /// Stores a text.
@@ -170,13 +268,15 @@ impl PresetDelivery {
     pub(super) fn write(&self, text: &[u8]) -> Result<(), ToolFailure> {
         let preset = &self.address.preset;
         let create = preset.create.as_ref();
+        let parts = &self.address.parts;
         if let Some(words) = &preset.update {
-            match self.run(words, Some(text), None) {
+            match self.run(words, parts.clone(), Some(text), None) {
                 Err(failure) if create.is_some() && self.is_missing(&failure) => {}
                 outcome => return outcome,
             }
         }
-        self.run(create.map_or(&[], Vec::as_slice), Some(text), None)
+        let words = create.map_or(&[][..], Vec::as_slice);
+        self.run(words, parts.clone(), Some(text), None)
     }
 
     fn is_missing(&self, failure: &ToolFailure) -> bool {
@@ -185,10 +285,11 @@ impl PresetDelivery {
         lines.any(|line| marks.iter().any(|mark| line.contains(mark)))
     }
 
-    /// Runs the tool with these arguments.
+    /// Runs the tool with these arguments, and the parts of the address in them.
     fn run(
         &self,
         words: &[PartTemplate],
+        mut parts: AddressParts,
         input: Option<&[u8]>,
         output: Option<&mut Zeroizing<Vec<u8>>>,
     ) -> Result<(), ToolFailure> {
@@ -204,7 +305,6 @@ impl PresetDelivery {
                 return Err(failure);
             }
         };
-        let mut parts = self.address.parts.clone();
         let has_file = words
             .iter()
             .flat_map(PartTemplate::names)

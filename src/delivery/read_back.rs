@@ -5,32 +5,48 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::check::{Finding, HeldSecret};
+use crate::delivery::login::ServerLogin;
 use crate::delivery::preset_delivery::PresetDelivery;
-use crate::destination::{DestinationSpec, DestinationText};
+use crate::delivery::server_variables::ServerVariables;
+use crate::delivery::stored_text::PlaceValue;
+use crate::destination::{DestinationSpec, DestinationText, LoginField};
 use crate::error::Error;
 use crate::files::env::{self, EnvVariables};
-use crate::key::HashMemory;
+use crate::key::{HashMemory, Key, KeyVariables, Username, Variable, quoted};
 use crate::process::{DeferredSignals, kill_by_signal};
-use crate::settings::Presets;
+use crate::settings::{Settings, SmtpServer};
 use crate::vault::{Error as VaultError, Record, Vault};
 use crate::verify::{SecretMatch, match_secret};
 
-/// What a destination holds instead of the key's current secret; `None` if it holds that, or cannot
-/// be read back at all. Tools run in `folder`; empty for the current one.
+/// What a destination holds instead of the key's current secret and its login at the mail server
+/// `smtp`; `None` if it holds that, or cannot be read back at all. Tools run in `folder`; empty for the
+/// current one.
 ///
 /// # Errors
 /// If the vault cannot be read.
 pub fn held_instead(
     spec: &DestinationSpec,
     record: &Record,
+    smtp: &SmtpServer,
     folder: &Path,
     vault: &Vault,
 ) -> Result<Option<HeldSecret>, VaultError> {
-    match held(spec, record, folder) {
+    match held(spec, record, smtp, folder) {
         Ok(None) => Ok(None),
-        Ok(Some(value)) => owner(&value, record, vault),
+        Ok(Some(held)) => {
+            let other = Some(held.other_login).filter(|other| !other.is_empty());
+            let owner = owner(&held.secret, record, vault)?;
+            Ok(owner.or(other.map(HeldSecret::OtherLogin)))
+        }
         Err(error) => Ok(Some(HeldSecret::Unreadable(error.to_string()))),
     }
+}
+
+/// What a destination holds.
+struct HeldLogin {
+    secret: Zeroizing<Vec<u8>>,
+    /// What has another value than would be delivered with this secret.
+    other_login: Vec<String>,
 }
 
 /// The finding that a key's secret is not where the vault remembers that it was delivered.
@@ -39,7 +55,7 @@ pub fn held_instead(
 /// If the vault cannot be read.
 pub fn not_delivered(
     record: &Record,
-    presets: &Presets,
+    settings: &Settings,
     vault: &Vault,
 ) -> Result<Option<Finding>, VaultError> {
     let Some(last) = vault.last_delivery(record.id)? else {
@@ -47,8 +63,10 @@ pub fn not_delivered(
     };
     let here = Path::new("");
     let named = last.destination.parse::<DestinationText>();
-    let held = match named.and_then(|to| to.spec(&record.key.name, presets, here, &[])) {
-        Ok(spec) => held_instead(&spec, record, here, vault)?,
+    let own: Option<SmtpServer> = last.server.and_then(|server| server.parse().ok());
+    let smtp = own.as_ref().unwrap_or(&settings.smtp);
+    let held = match named.and_then(|to| to.spec(&record.key.name, &settings.presets, here, &[])) {
+        Ok(spec) => held_instead(&spec, record, smtp, here, vault)?,
         // A command that only receives secrets.
         Err(_) if last.destination.starts_with("command:") => None,
         Err(error) => Some(HeldSecret::Unreadable(error.to_string())),
@@ -64,29 +82,37 @@ pub fn not_delivered(
 fn held(
     spec: &DestinationSpec,
     record: &Record,
+    smtp: &SmtpServer,
     folder: &Path,
-) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+) -> Result<Option<HeldLogin>, Error> {
+    let key = &record.key;
     match spec {
         DestinationSpec::File(file) => {
             let text = env::read(file)?;
-            Ok(Some(Zeroizing::new(text.trim_ascii().to_vec())))
+            Ok(Some(HeldLogin {
+                secret: Zeroizing::new(text.trim_ascii().to_vec()),
+                other_login: Vec::new(),
+            }))
         }
         DestinationSpec::Env { file, variables } => {
             let text = env::read(file)?;
             let found = EnvVariables::read(file, &text)?;
-            let key = &record.key;
-            let secret = variables.of(&key.name, key.kind()).secret;
-            let value = found.value(secret.as_str()).unwrap_or_default();
-            Ok(Some(Zeroizing::new(value.as_bytes().to_vec())))
+            let variables = variables.of(&key.name, key.kind());
+            let value = found.value(variables.secret.as_str()).unwrap_or_default();
+            Ok(Some(HeldLogin {
+                secret: Zeroizing::new(value.as_bytes().to_vec()),
+                other_login: other_variables(&variables, &found, key, smtp),
+            }))
         }
         DestinationSpec::Preset(address) => {
             let signals = DeferredSignals::begin_once();
             let delivery = PresetDelivery {
                 address: address.clone(),
+                server: smtp.clone(),
                 folder: folder.to_owned(),
                 signals: Some(signals.clone()),
             };
-            let stored = delivery.stored();
+            let stored = held_by_tool(&delivery, key);
             // A tool that a signal stopped has shown nothing.
             signals.signal().into_iter().for_each(kill_by_signal);
             stored
@@ -95,6 +121,65 @@ fn held(
         | DestinationSpec::Job { .. }
         | DestinationSpec::Command { .. } => Ok(None),
     }
+}
+
+/// What a secret manager holds.
+fn held_by_tool(delivery: &PresetDelivery, key: &Key) -> Result<Option<HeldLogin>, Error> {
+    let username = key.username().map_or("", Username::as_str);
+    let found = delivery.read(&delivery.places());
+    let found = found.map_err(|failure| delivery.error(&failure))?;
+    let Some(found) = found.values() else {
+        return Ok(None);
+    };
+    let secret = delivery.secret_in(found);
+    let text = std::str::from_utf8(&secret).unwrap_or_default();
+    let expected = delivery.values(username, text);
+    let differs = |value: &&PlaceValue| !found.contains(value);
+    let differing = expected.iter().filter(differs);
+    let name = |value: &PlaceValue| match &value.field {
+        Some(field) => quoted(field),
+        None => "URL".to_owned(),
+    };
+    let other_login = differing.map(name).collect();
+    Ok(Some(HeldLogin {
+        secret,
+        other_login,
+    }))
+}
+
+/// The variables of an env file that have another value than would be delivered with the secret
+/// there. What is not set may never have been.
+pub fn other_variables(
+    variables: &KeyVariables,
+    found: &EnvVariables<'_>,
+    key: &Key,
+    smtp: &SmtpServer,
+) -> Vec<String> {
+    let Some(username) = key.username() else {
+        return Vec::new();
+    };
+    let login = ServerLogin {
+        username: username.as_str(),
+        secret: found.value(variables.secret.as_str()).unwrap_or_default(),
+        server: smtp,
+    };
+    let server = ServerVariables::beside(&variables.secret, smtp);
+    let of_username = variables
+        .username
+        .iter()
+        .map(|name| (LoginField::Username, name));
+    let of_server = server.iter().flat_map(ServerVariables::variables);
+    let all = of_username.chain(of_server.map(|(field, name)| (*field, name)));
+    let differs = |(field, name): &(LoginField, &Variable)| {
+        let value = found.value(name.as_str());
+        let expected = login.value(*field);
+        value
+            .zip(expected)
+            .is_some_and(|(value, expected)| value != expected.as_str())
+    };
+    all.filter(differs)
+        .map(|(_, name)| quoted(name.as_str()))
+        .collect()
 }
 
 /// Whose secret a value is; `None` if it is the key's current one.

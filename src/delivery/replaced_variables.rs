@@ -34,7 +34,8 @@ impl Target<'_> {
             own.username.take_if(|_| has_username);
             *server = server
                 .take()
-                .map(|server| Box::new(server.beside_another(first)));
+                .and_then(|server| server.beside_another(first))
+                .map(Box::new);
             self.is_found = true;
         }
         also.retain(|variable| *variable != own.secret);

@@ -1,82 +1,61 @@
 //! The variables for the mail server beside those of an SMTP key.
 
-use std::fmt::Write;
-
 use zeroize::Zeroizing;
 
+use crate::delivery::login::ServerLogin;
+use crate::destination::LoginField;
 use crate::key::Variable;
-use crate::settings::{HostName, SmtpServer};
+use crate::settings::SmtpServer;
 use crate::ui::Issued;
+
+/// The fields of a login that have such variables.
+const FIELDS: [LoginField; 3] = [LoginField::Host, LoginField::Port, LoginField::Url];
 
 /// The variables for the mail server: its host and port, and a URL with the login.
 #[derive(Clone, Debug)]
 pub struct ServerVariables {
-    server: HostName,
-    server_port: u16,
-    host: Variable,
-    port: Variable,
-    url: Variable,
+    server: SmtpServer,
+    variables: [(LoginField, Variable); 3],
 }
 
 impl ServerVariables {
     /// Those beside the secret's variable; `None` if the server is not known.
     pub(super) fn beside(secret: &Variable, server: &SmtpServer) -> Option<Self> {
-        let host = server.host.clone()?;
-        Some(Self::of(secret, host, server.port))
+        server.host.as_ref()?;
+        let beside = |field: LoginField| {
+            let word = field.into_str().to_ascii_uppercase();
+            (field, secret.beside(&word))
+        };
+        Some(Self {
+            server: server.clone(),
+            variables: FIELDS.map(beside),
+        })
     }
 
     /// The same beside another variable.
-    pub(super) fn beside_another(&self, secret: &Variable) -> Self {
-        Self::of(secret, self.server.clone(), self.server_port)
+    pub(super) fn beside_another(&self, secret: &Variable) -> Option<Self> {
+        Self::beside(secret, &self.server)
     }
 
-    fn of(secret: &Variable, server: HostName, server_port: u16) -> Self {
-        Self {
-            server,
-            server_port,
-            host: secret.beside("HOST"),
-            port: secret.beside("PORT"),
-            url: secret.beside("URL"),
-        }
+    /// The fields of the login and their variables.
+    pub(super) fn variables(&self) -> &[(LoginField, Variable)] {
+        &self.variables
     }
 
     /// The names.
-    pub(super) fn names(&self) -> [&Variable; 3] {
-        [&self.host, &self.port, &self.url]
+    pub(super) fn names(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().map(|(_, variable)| variable)
     }
 
     /// The value of each variable for a key; the URL contains the secret.
-    pub(super) fn values(&self, issued: &Issued<'_>) -> [(&str, Zeroizing<String>); 3] {
-        let (host, port) = (self.server.to_string(), self.server_port.to_string());
-        let username = issued.username().unwrap_or_default();
-        let url = url(username, issued.secret().expose(), &host, &port);
-        [
-            (self.host.as_str(), Zeroizing::new(host)),
-            (self.port.as_str(), Zeroizing::new(port)),
-            (self.url.as_str(), url),
-        ]
-    }
-}
-
-/// `smtp://user:secret@host:port`, with what has a meaning in it escaped (RFC 3986).
-fn url(username: &str, secret: &str, host: &str, port: &str) -> Zeroizing<String> {
-    // The buffer does not grow, which would leave copies of the secret behind.
-    let length = 3 * (username.len() + secret.len()) + host.len() + "smtp://:@:65535".len();
-    let mut url = Zeroizing::new(String::with_capacity(length));
-    url.push_str("smtp://");
-    escape(username, &mut url);
-    url.push(':');
-    escape(secret, &mut url);
-    let _ = write!(url, "@{host}:{port}");
-    url
-}
-
-fn escape(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
+    pub(super) fn values(&self, issued: &Issued<'_>) -> Vec<(&str, Zeroizing<String>)> {
+        let login = ServerLogin {
+            username: issued.username().unwrap_or_default(),
+            secret: issued.secret().expose(),
+            server: &self.server,
+        };
+        let all = self.variables.iter();
+        let value = all.map(|(field, variable)| Some((variable.as_str(), login.value(*field)?)));
+        value.flatten().collect()
     }
 }

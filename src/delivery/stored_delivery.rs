@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::delivery::place_lock::PlaceLock;
 use crate::delivery::preset_delivery::{PlaceContents, PresetDelivery, ToolFailure};
-use crate::delivery::stored_text;
+use crate::delivery::stored_text::{self, PlaceValue};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::quoted;
@@ -13,7 +13,7 @@ use crate::process::DeferredSignals;
 /// A secret that was stored in a secret manager, perhaps only in part.
 pub struct StoredDelivery {
     delivery: PresetDelivery,
-    secret: Zeroizing<Vec<u8>>,
+    values: Vec<PlaceValue>,
     before: PlaceContents,
     /// Other processes wait until this is dropped.
     _turn: PlaceLock,
@@ -31,14 +31,14 @@ pub(super) enum Undone {
 }
 
 impl StoredDelivery {
-    /// Stores a secret and reads it back, where that is possible.
+    /// Stores values and reads them back, where that is possible.
     ///
     /// # Errors
-    /// If it could not be stored, or something else is stored there. What was there before is
+    /// If they could not be stored, or something else is stored there. What was there before is
     /// restored then, if it could be read.
     pub(super) fn store(
         delivery: &PresetDelivery,
-        secret: &str,
+        values: Vec<PlaceValue>,
         turn: PlaceLock,
         mut report: impl FnMut(&str),
     ) -> Result<Self, Error> {
@@ -52,21 +52,24 @@ impl StoredDelivery {
             lines.for_each(|line| report(line));
             delivery.error(&failure)
         };
-        let before = delivery.read().map_err(|failure| {
+        let before = delivery.read(&values).map_err(|failure| {
             let error = failed(failure);
-            let hint = "nothing was written: what is there must be readable, or not exist";
-            let hint = error.hint().unwrap_or(hint).to_owned();
+            let rule = "nothing was written: what is there must be readable, or not exist";
+            let hint = match error.hint() {
+                Some(hint) => format!("{rule}; {hint}"),
+                None => rule.to_owned(),
+            };
             error.with_hint(hint)
         })?;
-        let text = text_of(&delivery, &before, secret)?;
+        let text = text_of(&delivery, &before, &values)?;
         let stored = Self {
             delivery: delivery.clone(),
-            secret: Zeroizing::new(secret.as_bytes().to_vec()),
+            values,
             before,
             _turn: turn,
         };
         let written = delivery.write(&text).map_err(failed);
-        match written.and_then(|()| delivery.expect_stored(secret)) {
+        match written.and_then(|()| delivery.expect_stored(&stored.values)) {
             Ok(()) => Ok(stored),
             Err(error) => Err(stored.undone(error)),
         }
@@ -96,12 +99,10 @@ impl StoredDelivery {
             ..self.delivery.clone()
         };
         let may_lag = !delivery.address.preset.lag.is_zero();
-        let now = match delivery.read() {
+        let now = match delivery.read(&self.values) {
             Ok(PlaceContents::Unknown) => return Undone::Unknown,
             Ok(now) if self.is_as_before(&now) && !may_lag => return Undone::Unchanged,
-            Ok(now) if !self.is_as_before(&now) && !self.holds_secret(&now) => {
-                return Undone::Unknown;
-            }
+            Ok(now) if !self.is_of_delivery(&now) => return Undone::Unknown,
             Ok(now) => Some(now),
             Err(_) => None,
         };
@@ -110,7 +111,8 @@ impl StoredDelivery {
         };
         let written = delivery.write(&text);
         // A tool that fails may have stored it nevertheless.
-        let is_there = delivery.read().is_ok_and(|now| self.is_as_before(&now));
+        let now = delivery.read(&self.values);
+        let is_there = now.is_ok_and(|now| self.is_as_before(&now));
         match is_there || (may_lag && written.is_ok()) {
             true => Undone::Restored,
             false => Undone::Unknown,
@@ -119,31 +121,43 @@ impl StoredDelivery {
 
     /// Whether the place holds what it held before, whatever the other fields of a document are.
     fn is_as_before(&self, now: &PlaceContents) -> bool {
-        self.delivery.value(now) == self.delivery.value(&self.before)
+        now.values() == self.before.values()
     }
 
-    /// Whether the place holds the secret, whole or cut off, or with more around it.
-    fn holds_secret(&self, contents: &PlaceContents) -> bool {
-        let value = self.delivery.value(contents).unwrap_or_default();
-        let is_beginning = !value.is_empty() && self.secret.starts_with(&value);
-        let length = self.secret.len();
-        is_beginning || value.windows(length).any(|part| *part == **self.secret)
+    /// Whether each value is as before or the delivered one, whole or cut off, or with more around
+    /// it: nobody else has written there.
+    fn is_of_delivery(&self, now: &PlaceContents) -> bool {
+        let (Some(now), Some(before)) = (now.values(), self.before.values()) else {
+            return false;
+        };
+        let mut all = now.iter().zip(before).zip(&self.values);
+        all.all(|((now, before), own)| {
+            let (now, own) = (&now.value, &own.value);
+            let is_beginning = !now.is_empty() && own.starts_with(now);
+            let mut windows = now.windows(own.len().max(1));
+            *now == before.value || is_beginning || windows.any(|part| *part == **own)
+        })
     }
 
     /// The text that restores what was there before; `None` if nothing was, or it is unknown.
     fn text_before(&self, now: Option<&PlaceContents>) -> Option<Zeroizing<Vec<u8>>> {
-        let PlaceContents::Text(before) = &self.before else {
+        let PlaceContents::Known { document, values } = &self.before else {
             return None;
         };
-        match (self.delivery.field(), now) {
-            (Some(field), Some(PlaceContents::Text(now))) => {
-                stored_text::with_field_of(before, now, field)
-            }
-            (Some(_), _) => Some(before.clone()),
+        match (document, now) {
+            (
+                Some(before),
+                Some(PlaceContents::Known {
+                    document: Some(now),
+                    ..
+                }),
+            ) => stored_text::with_fields_of(before, now, values),
+            (Some(before), _) => Some(before.clone()),
             (None, _) => {
-                let before = self.delivery.value(&self.before)?;
-                let before = std::str::from_utf8(&before).ok()?;
-                Some(stored_text::input(&self.delivery.address, before))
+                let is_text = |value: &PlaceValue| std::str::from_utf8(&value.value).is_ok();
+                let is_whole = values.iter().all(is_text);
+                let is_any = values.iter().any(|value| !value.value.is_empty());
+                (is_whole && is_any).then(|| stored_text::input(&self.delivery.address, values))
             }
         }
     }
@@ -154,21 +168,22 @@ impl StoredDelivery {
     }
 }
 
-/// The text to store for a secret.
+/// The text to store for values.
 fn text_of(
     delivery: &PresetDelivery,
     before: &PlaceContents,
-    secret: &str,
+    values: &[PlaceValue],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let Some(field) = delivery.field() else {
-        return Ok(stored_text::input(&delivery.address, secret));
-    };
+    let address = &delivery.address;
+    if address.field().is_none() || !address.preset.is_document() {
+        return Ok(stored_text::input(address, values));
+    }
     let stored = match before {
-        PlaceContents::Text(text) => Some(text.as_slice()),
-        PlaceContents::Unknown | PlaceContents::Nothing => None,
+        PlaceContents::Known { document, .. } => document.as_ref().map(|text| text.as_slice()),
+        PlaceContents::Unknown => None,
     };
-    stored_text::with_field(stored, field, secret).ok_or_else(|| {
-        let shown = quoted(&delivery.address.text);
+    stored_text::with_fields(stored, values).ok_or_else(|| {
+        let shown = quoted(&address.text);
         let message = format!("what is stored in {shown} is not a JSON object: it has no fields");
         Error::new(ExitStatus::Undelivered, message)
             .with_hint("name another secret; or leave out the field to replace it whole")

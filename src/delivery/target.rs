@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Synced, env};
 use crate::key::{KeyName, KeyVariables, Kind, Tail, Username, quoted};
+use crate::settings::SmtpServer;
 use crate::ui::Issued;
 use crate::vault::Vault;
 
@@ -26,6 +27,8 @@ pub struct Target<'a> {
     pub username: Option<Username>,
     /// The destination.
     pub destination: Destination,
+    /// The mail server of the login, if it is not that of the settings.
+    pub server: Option<SmtpServer>,
     /// Whether GitHub's runner is told to mask the secret.
     pub is_masked: bool,
     /// The key's secrets that are replaced.
@@ -61,6 +64,7 @@ impl<'a> Target<'a> {
             kind,
             username,
             destination,
+            server: None,
             is_masked: false,
             old: Vec::new(),
             is_found: false,

@@ -1,17 +1,23 @@
 //! A secret's place in a secret manager.
 
+use super::login_field::{FIELD, LoginField, StoredParts, UPPER_FIELD, names_each_field};
 use crate::key::Invalid;
 use crate::settings::{AddressParts, MAX_ADDRESS, Preset, Presets};
+
+/// The beginning of a destination that takes a URL.
+const URL: &str = "url:";
 
 /// A secret's place in a secret manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresetAddress {
-    /// The destination as it is named: `vault:secret/app#key`
+    /// The destination as it is named, always the same for one place: `vault:secret/data/app#key`
     pub text: String,
     /// How the secret manager's tool stores a secret there.
     pub preset: Box<Preset>,
     /// The parts of the address.
     pub parts: AddressParts,
+    /// What of the key goes there.
+    pub stored: StoredParts,
 }
 
 impl PresetAddress {
@@ -31,12 +37,12 @@ impl PresetAddress {
             return refused("its address is longer than 1 KiB".to_owned());
         }
         let Some(parts) = preset.parts(address) else {
-            let pattern = preset.address_text.replace('*', "");
-            let brackets = match pattern.contains('[') {
+            let shape = preset.shape();
+            let brackets = match shape.contains('[') {
                 true => "; the part in brackets is optional",
                 false => "",
             };
-            return refused(format!("an address is `{pattern}`{brackets}"));
+            return refused(format!("an address is {shape}{brackets}"));
         };
         let mut assigned = preset.assigned_parts();
         let broken = assigned.find(|part| parts.get(*part).is_some_and(|part| part.contains('=')));
@@ -44,10 +50,68 @@ impl PresetAddress {
             return refused(format!("`{{{part}}}` must not contain `=`"));
         }
         drop(assigned);
+        let of_each = parts.iter().filter(|(_, part)| names_each_field(part));
+        let of_each: Vec<&String> = of_each.map(|(part, _)| part).collect();
+        let stored = match of_each.as_slice() {
+            [] => StoredParts::Secret,
+            [part] if preset.has_fields() && preset.field.as_ref() == Some(part) => {
+                StoredParts::Login
+            }
+            _ => {
+                let rule = match preset.has_fields() {
+                    true => "`{field}` only stands in the name of a field",
+                    false => "there are no fields: `{field}` has no meaning",
+                };
+                let hint = match preset.has_fields() {
+                    true => format!("write it as in `{name}:{}{FIELD}`", beginning(&preset)),
+                    false => format!(
+                        "write `url:{name}:{}` for one URL with the username, secret, host and port",
+                        preset.example
+                    ),
+                };
+                return Err(Invalid::new("a destination", text, rule).with_hint(hint));
+            }
+        };
         Ok(Self {
-            text: text.to_owned(),
+            text: format!("{name}:{}", preset.address(&parts)),
             preset: Box::new(preset),
             parts,
+            stored,
         })
     }
+
+    /// The same place for the URL with the login; `None` if each field has a place of its own.
+    pub(super) fn of_url(self) -> Option<Self> {
+        let is_one = self.stored == StoredParts::Secret;
+        is_one.then(|| Self {
+            text: format!("{URL}{}", self.text),
+            stored: StoredParts::Url,
+            ..self
+        })
+    }
+
+    /// The kind of secret manager, and the place there: `vault`, `secret/data/app#key`.
+    pub fn kind_and_place(&self) -> (&str, &str) {
+        let text = self.text.strip_prefix(URL).unwrap_or(&self.text);
+        text.split_once(':').unwrap_or_default()
+    }
+
+    /// The field of what is stored that the address names, if it names one.
+    pub fn field(&self) -> Option<&str> {
+        let part = self.preset.field.as_ref()?;
+        self.parts.get(part).map(String::as_str)
+    }
+
+    /// The field for a field of a login.
+    pub fn field_of(&self, field: LoginField) -> Option<String> {
+        let name = field.into_str();
+        let text = self.field()?.replace(FIELD, name);
+        Some(text.replace(UPPER_FIELD, &name.to_ascii_uppercase()))
+    }
+}
+
+/// The example of an address up to its field.
+fn beginning(preset: &Preset) -> &str {
+    let at = preset.example.rfind('#').map_or(0, |at| at + 1);
+    &preset.example[..at]
 }

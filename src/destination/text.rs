@@ -124,11 +124,34 @@ impl DestinationText {
                 words: self.words(command)?,
                 timeout: Timeout::default().0,
             },
+            "url" => self.of_url(&rest, name, presets)?,
             kind => {
                 let text = format!("{kind}:{rest}");
                 let address = PresetAddress::parse(kind, &rest, &text, presets)?;
                 DestinationSpec::Preset(address)
             }
+        })
+    }
+
+    /// The destination of the URL with the login, not of the secret alone.
+    fn of_url(
+        &self,
+        rest: &str,
+        name: &KeyName,
+        presets: &Presets,
+    ) -> Result<DestinationSpec, Invalid> {
+        let inner: Self = rest.parse()?;
+        let spec = match inner.kind() {
+            "url" | "command" => None,
+            _ => Some(inner.spec(name, presets, Path::new(""), &[])?),
+        };
+        let of_url = match spec {
+            Some(DestinationSpec::Preset(address)) => address.of_url(),
+            _ => None,
+        };
+        of_url.map(DestinationSpec::Preset).ok_or_else(|| {
+            self.refused("`url:` names one value in a secret manager")
+                .with_hint("write it as in `url:pass:shop/mail`; env files have the URL anyway")
         })
     }
 
@@ -211,7 +234,14 @@ mod tests {
             ("github-env:KEY", "the later steps of this job"),
             ("github-output:", "the outputs of this step"),
             ("command:", "`store`"),
-            ("vault:secret/{name}#key", "`vault:secret/ci#key`"),
+            ("vault:secret/{name}#key", "`vault:secret/data/ci#key`"),
+            ("vault:a/b/data/c#key", "`vault:a/b/data/c#key`"),
+            (
+                "systemd-creds:app",
+                "`systemd-creds:/etc/credstore.encrypted/app`",
+            ),
+            ("url:pass:shop/mail", "`url:pass:shop/mail`"),
+            ("aws-sm:app#smtp_{field}", "`aws-sm:app#smtp_{field}`"),
             (
                 "kubernetes:shop/app#tls.key",
                 "`kubernetes:shop/app#tls.key`",
@@ -238,7 +268,7 @@ mod tests {
             ),
             (
                 "vault:secret/app",
-                "an address is `[{mount}/data/]{path}#{key}`",
+                "an address is `{mount}/data/{path}#{key}` or `{mount}/{path}#{key}`",
                 "vault:secret/data/app#key",
             ),
             (
@@ -248,10 +278,22 @@ mod tests {
             ),
             ("gcp-sm:--x", "an address is", "gcp-sm:app-key"),
             (
-                "vault:secret/app#a=b",
-                "`{key}` must not contain `=`",
-                "vault:secret/data/app#key",
+                "pass:shop/{field}",
+                "there are no fields",
+                "`url:pass:shop/app-key`",
             ),
+            (
+                "aws-sm:{field}#{field}",
+                "only stands in the name of a field",
+                "`aws-sm:prod/app#{field}`",
+            ),
+            (
+                "url:env:.env",
+                "one value in a secret manager",
+                "url:pass:shop/mail",
+            ),
+            ("url:vault:a/b#{field}", "one value", "url:pass:shop/mail"),
+            ("url:url:pass:a", "one value", "url:pass:shop/mail"),
         ] {
             let error = parsed(text).expect_err(text);
             assert!(error.to_string().contains(rule), "{text}: {error}");

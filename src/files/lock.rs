@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -86,6 +86,10 @@ impl LockFile {
             // The previous holder may have removed the file.
             match held.is_at(path)? {
                 true => {
+                    // Only for messages of others.
+                    let _ = held
+                        .held
+                        .write_all_at(format!("{:<10}", std::process::id()).as_bytes(), 0);
                     return Ok(LockAttempt::Locked(Self {
                         _held: held,
                         path: path.to_owned(),
@@ -94,6 +98,15 @@ impl LockFile {
                 false if Instant::now() < end => sleep(RETRY_INTERVAL),
                 false => return Ok(LockAttempt::Busy),
             }
+        }
+    }
+
+    /// The process that has the lock, for messages.
+    pub fn holder(path: &Path) -> String {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        match text.trim().parse::<u32>() {
+            Ok(id) => format!("another process ({id})"),
+            Err(_) => "another process".to_owned(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, KeyVariables, Kind, Labels, Limit,
     Networks, Owner, Permission, PolicyChange, Senders, Status, Tail, Username,
 };
-use crate::settings::Settings;
+use crate::settings::{Settings, SmtpServer};
 
 /// A valid manifest.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct ManifestKey {
     pub is_decoy: bool,
     /// The destination of its secret.
     pub destination: DestinationSpec,
+    /// SMTP: the mail server for it; that of the settings if `None`.
+    pub smtp: Option<SmtpServer>,
 }
 
 impl ManifestKey {

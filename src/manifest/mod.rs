@@ -1,6 +1,7 @@
 //! The manifest for `apply`: the keys of an environment and their destinations; and the plan that
 //! follows from it, computed without side effects.
 
+mod distinct;
 mod error;
 mod field;
 mod key;
@@ -8,6 +9,7 @@ mod plan;
 mod policy;
 mod read;
 mod save;
+mod smtp;
 #[cfg(test)]
 mod tests;
 mod variables;

@@ -80,7 +80,7 @@ pub enum StepAction<'a> {
 }
 
 /// What the destination of an existing key's secret contains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationContents {
     /// The key's secret, or something that cannot be inspected.
     It,
@@ -92,6 +92,18 @@ pub enum DestinationContents {
     Nothing,
     /// The key's secret, with a different username or none.
     WrongUsername,
+    /// The key's secret, with other values of these variables of the login.
+    OtherLogin(Vec<String>),
+}
+
+impl DestinationContents {
+    /// The key's secret, with other values of these variables, if any.
+    pub fn with_other_login(names: Vec<String>) -> Self {
+        match names.is_empty() {
+            true => Self::It,
+            false => Self::OtherLogin(names),
+        }
+    }
 }
 
 /// Something in the manifest that `apply` cannot achieve.

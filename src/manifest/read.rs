@@ -1,27 +1,26 @@
 //! Parses a manifest into its keys, or reports all of its mistakes, each with its line and a hint.
 
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use strum::VariantArray;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::distinct::expect_distinct;
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use super::policy::policy;
 use super::save::SaveField;
+use super::smtp;
 use super::variables::{Lookup, expand};
 use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
-use crate::files::real;
 use crate::key::{
     Invalid, Kind, Label, Labels, Limit, Permission, Status, escape_controls, quoted,
 };
-use crate::settings::Settings;
+use crate::settings::{Settings, SmtpServer};
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "name",
     "kind",
     "username",
@@ -41,6 +40,7 @@ const FIELDS: [&str; 19] = [
     "inactive",
     "decoy",
     "save",
+    "smtp",
 ];
 
 /// Reads a manifest, and the environment variables in it. Paths are relative to `folder`; `own` is
@@ -71,11 +71,18 @@ pub fn read(
     if !mistakes.are_none() {
         return mistakes.or(Manifest { keys });
     }
-    for (table, line) in tables(document.get_ref(), &mut mistakes) {
+    let top = ManifestTable {
+        table: document.get_ref(),
+        known: &["key", "smtp"],
+        what: "a manifest",
+    };
+    let smtp = smtp::server(&top, &settings.smtp, &mut mistakes);
+    for (table, line) in tables(&top, &mut mistakes) {
         if mistakes.are_enough() {
             break;
         }
-        keys.extend(wanted(table, line, folder, settings, &mut mistakes));
+        let smtp = smtp.as_ref();
+        keys.extend(wanted(table, line, folder, smtp, settings, &mut mistakes));
     }
     expect_distinct(&keys, own, &mut mistakes);
     mistakes.or(Manifest { keys })
@@ -83,14 +90,10 @@ pub fn read(
 
 /// The keys' tables with their lines.
 fn tables<'a>(
-    document: &'a DeTable<'a>,
+    top: &ManifestTable<'a>,
     mistakes: &mut ManifestErrors,
 ) -> Vec<(&'a DeTable<'a>, usize)> {
-    let top = ManifestTable {
-        table: document,
-        known: &["key"],
-        what: "a manifest",
-    };
+    let document = top.table;
     top.expect_known_fields(mistakes);
     let form = "begin each key with a line `[[key]]`";
     let none = || mistake("the manifest names no key", form);
@@ -131,6 +134,7 @@ fn wanted(
     table: &DeTable<'_>,
     line: usize,
     folder: &Path,
+    smtp: Option<&SmtpServer>,
     settings: &Settings,
     mistakes: &mut ManifestErrors,
 ) -> Option<ManifestKey> {
@@ -175,6 +179,7 @@ fn wanted(
         presets: &settings.presets,
     };
     let destination = place.destination(&fields, mistakes);
+    let own = smtp::server(&fields, smtp.unwrap_or(&settings.smtp), mistakes);
     Some(ManifestKey {
         line,
         name: name?,
@@ -192,6 +197,7 @@ fn wanted(
         status: status.unwrap_or(Status::Active),
         is_decoy: is_decoy.unwrap_or_default(),
         destination: destination?,
+        smtp: own.or_else(|| smtp.cloned()),
     })
 }
 
@@ -204,8 +210,8 @@ fn expect_fields_of_kind(
     let (others, hint): (&[&str], _) = match kind {
         Some(Kind::Smtp) => (&["permission"], "only API keys have permissions"),
         Some(Kind::Api) => (
-            &["username", "sender"],
-            "only SMTP keys have usernames and senders",
+            &["username", "sender", "smtp"],
+            "only SMTP keys have usernames, senders and a mail server",
         ),
         None => return,
     };
@@ -308,90 +314,4 @@ fn limit(
         mistakes.note(line, mistake(message, "leave one of them out"));
     }
     limit.or(plan)
-}
-
-/// Records what two keys must not share: a name, a unique username, a destination.
-fn expect_distinct(keys: &[ManifestKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
-    let mut names = HashMap::new();
-    let mut usernames = HashMap::new();
-    let mut files = Files::new(own);
-    for key in keys {
-        let name = &key.name;
-        if let Some(first) = names.insert(name.folded(), key.line) {
-            let message = format!("the name `{name}` is already used by the key on line {first}");
-            mistakes.note(key.line, mistake(message, "give each key its own name"));
-        }
-        let username = key.username.as_ref().filter(|name| !name.is_shared());
-        if let Some(username) = username {
-            let lower = username.as_str().to_ascii_lowercase();
-            if let Some(first) = usernames.insert(lower, key.line) {
-                let message =
-                    format!("the username `{username}` belongs to the key on line {first}");
-                let hint =
-                    "choose another; keys can share a username only if it is an email address";
-                mistakes.note(key.line, mistake(message, hint));
-            }
-        }
-        if let Err(fault) = files.take(key) {
-            mistakes.note(key.line, fault);
-        }
-    }
-}
-
-/// The files that secrets are saved to, with the line of each key.
-struct Files {
-    own: Option<PathBuf>,
-    /// The variables of each file; `None` for a file with a single secret.
-    taken: HashMap<PathBuf, HashMap<Option<String>, usize>>,
-}
-
-impl Files {
-    fn new(own: Option<&Path>) -> Self {
-        Self {
-            // Links are resolved, since writing never goes through one.
-            own: own.map(|own| fs::canonicalize(own).unwrap_or_else(|_| real(own))),
-            taken: HashMap::new(),
-        }
-    }
-
-    fn take(&mut self, key: &ManifestKey) -> Result<(), Error> {
-        let Some(file) = key.destination.file() else {
-            return Ok(());
-        };
-        let shown = file.display().to_string();
-        let file = real(file);
-        if self.own.as_ref() == Some(&file) {
-            let message = format!("`{shown}` is the manifest itself");
-            return Err(mistake(message, "name another file"));
-        }
-        let taken = self.taken.entry(file).or_default();
-        for variable in variables(key) {
-            let is_whole = variable.is_none();
-            let other = taken
-                .iter()
-                .find(|(other, _)| is_whole || other.is_none())
-                .map(|(_, line)| *line);
-            if let Some(first) = other {
-                let message = format!("`{shown}` is also written by the key on line {first}");
-                return Err(mistake(message, "give each secret its own destination"));
-            }
-            if let Some(first) = taken.insert(variable.clone(), key.line) {
-                let variable = variable.unwrap_or_default();
-                let message = format!(
-                    "the variable `{variable}` in `{shown}` is also set by the key on line {first}"
-                );
-                return Err(mistake(message, "give each its own variable"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The variables that a key's destination sets; `None` if it writes the whole file.
-fn variables(key: &ManifestKey) -> Vec<Option<String>> {
-    let Some(variables) = key.variables() else {
-        return vec![None];
-    };
-    let all = variables.username.iter().chain([&variables.secret]);
-    all.map(|name| Some(name.to_string())).collect()
 }

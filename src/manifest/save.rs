@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text, texts};
-use crate::destination::{DestinationSpec, DestinationText, SecretVariables};
+use crate::destination::{DestinationSpec, DestinationText, SecretVariables, StoredParts};
 use crate::error::Error;
 use crate::key::{KeyName, KeyVariables, Kind, quoted};
 use crate::settings::{Presets, Timeout, expanded};
@@ -105,7 +105,9 @@ fn expect_fixed_username(destination: DestinationSpec) -> Result<DestinationSpec
             "add `username = \"shop_prod\"` to the key, or save both into variables: \
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
-        DestinationSpec::Preset(_) => "add `username = \"shop_prod\"` to the key",
+        DestinationSpec::Preset(address) if address.stored == StoredParts::Secret => {
+            "add `username = \"shop_prod\"` to the key, or store each field: `vault:secret/app#smtp_{field}`"
+        }
         _ => return Ok(destination),
     };
     let message = "save: the key has no `username`, and the generated one is not saved";

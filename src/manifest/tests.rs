@@ -181,9 +181,39 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "did you mean `vault`?",
         ),
         (
+            api("smtp = { port = 25 }"),
+            5,
+            "an API key has no `smtp`",
+            "only SMTP keys",
+        ),
+        (
+            smtp("username = \"shop\"\nsmtp = { port = 0 }"),
+            6,
+            "port: it is not a port",
+            "`port = 587`",
+        ),
+        (
+            smtp("username = \"shop\"\nsmtp = { host = \"a b\" }"),
+            6,
+            "it is not a host name",
+            "mail.example.com",
+        ),
+        (
+            smtp("username = \"shop\"\nsmtp = \"mail.example.com\""),
+            6,
+            "smtp: it is text, but must be a table",
+            "port = 587",
+        ),
+        (
+            smtp("username = \"shop\"\nsmtp = { hots = \"a.b\" }"),
+            6,
+            "`smtp` has no field `hots`",
+            "`host`?",
+        ),
+        (
             save("\"vault:secret/app\""),
             4,
-            "an address is `[{mount}/data/]{path}#{key}`",
+            "an address is `{mount}/data/{path}#{key}`",
             "vault:secret/data/app#key",
         ),
         (

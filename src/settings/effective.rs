@@ -55,7 +55,10 @@ impl Settings {
             all.push((format!("permissions.{name}"), rules));
         }
         for (name, preset) in self.presets.all() {
-            all.push((format!("destinations.{name}"), preset.address_text));
+            all.push((
+                format!("destinations.{name}"),
+                preset.addresses[0].to_string(),
+            ));
         }
         for export in &self.exports {
             all.push(("export".to_owned(), export.file.display().to_string()));

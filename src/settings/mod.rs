@@ -49,7 +49,9 @@ pub use pattern::{AddressParts, MAX_ADDRESS, PartTemplate};
 pub use permissions::Permissions;
 pub use plans::Plans;
 pub use policy::Policy;
-pub use preset::{BASE64_PART, Decoding, FILE_PART, Preset, VALUE_PART};
+pub use preset::{
+    BASE64_PART, Decoding, FIELDS_BASE64_PART, FIELDS_PART, FILE_PART, Preset, VALUE_PART,
+};
 pub use presets::Presets;
 pub use retention::Retention;
 use salvage::{SalvagedSettings, salvage};

@@ -2,6 +2,7 @@
 //! use their parts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 /// A pattern of addresses.
@@ -9,7 +10,10 @@ use std::str::FromStr;
 /// `{name}` is a part without `/` and `#`, `{name*}` one with them; what is in brackets may be left
 /// out; the rest is literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressPattern(Vec<PatternPiece>);
+pub struct AddressPattern {
+    pieces: Vec<PatternPiece>,
+    text: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum PatternPiece {
@@ -36,7 +40,7 @@ impl AddressPattern {
         if address.len() > MAX_ADDRESS {
             return None;
         }
-        let pieces: Vec<&PatternPiece> = self.0.iter().collect();
+        let pieces: Vec<&PatternPiece> = self.pieces.iter().collect();
         let mut parts = AddressParts::new();
         matches(&pieces, address, &mut parts).then_some(parts)
     }
@@ -44,7 +48,7 @@ impl AddressPattern {
     /// The names of the parts that may be left out.
     pub(super) fn optional_names(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        for piece in &self.0 {
+        for piece in &self.pieces {
             if let PatternPiece::Optional(inner) = piece {
                 collect(inner, &mut names);
             }
@@ -55,8 +59,21 @@ impl AddressPattern {
     /// The names of all parts.
     pub(super) fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        collect(&self.0, &mut names);
+        collect(&self.pieces, &mut names);
         names
+    }
+
+    /// The address with these parts, of which only optional ones may be missing.
+    pub(super) fn address(&self, parts: &AddressParts) -> Option<String> {
+        let mut address = String::new();
+        write(&self.pieces, parts, &mut address)?;
+        Some(address)
+    }
+}
+
+impl fmt::Display for AddressPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -69,7 +86,10 @@ impl FromStr for AddressPattern {
             ("", false) if wide_parts(&pieces) > MAX_WIDE => {
                 Err("it must have at most two parts such as `{name*}`")
             }
-            ("", false) => Ok(Self(pieces)),
+            ("", false) => Ok(Self {
+                pieces,
+                text: text.to_owned(),
+            }),
             _ => Err(UNBALANCED),
         }
     }
@@ -137,6 +157,23 @@ fn collect<'a>(pieces: &'a [PatternPiece], names: &mut Vec<&'a str>) {
             PatternPiece::Optional(inner) => collect(inner, names),
         }
     }
+}
+
+/// Writes the text with these parts; what is optional only if it has all of its own.
+fn write(pieces: &[PatternPiece], parts: &AddressParts, out: &mut String) -> Option<()> {
+    for piece in pieces {
+        match piece {
+            PatternPiece::Literal(text) => out.push_str(text),
+            PatternPiece::Part { name, .. } => out.push_str(parts.get(name)?),
+            PatternPiece::Optional(inner) => {
+                let before = out.len();
+                if write(inner, parts, out).is_none() {
+                    out.truncate(before);
+                }
+            }
+        }
+    }
+    Some(())
 }
 
 /// Matches the text as a whole; a part takes as little as possible.
@@ -300,6 +337,24 @@ mod tests {
                 all.collect::<Vec<_>>().join(" ")
             });
             assert_eq!(found, parts, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_written_from_its_parts() {
+        for (pattern, parts, address) in [
+            (
+                "{mount*}/data/{path*}#{key}",
+                "key=k mount=a/b path=c",
+                "a/b/data/c#k",
+            ),
+            ("[{folder*}/]{name}", "folder=/etc name=app", "/etc/app"),
+            ("[{folder*}/]{name}", "name=app", "app"),
+        ] {
+            let pattern: AddressPattern = pattern.parse().expect("pattern");
+            let parts = parts.split(' ').filter_map(|part| part.split_once('='));
+            let parts = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert_eq!(pattern.address(&parts.collect()).as_deref(), Some(address));
         }
     }
 

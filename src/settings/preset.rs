@@ -1,5 +1,6 @@
 //! A preset: how the command-line tool of a secret manager stores a secret and reads it back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -17,16 +18,22 @@ pub const VALUE_PART: &str = "value";
 /// The same in base64.
 pub const BASE64_PART: &str = "value_base64";
 
+/// The part of an input that is a JSON object with the fields; those to remove are null, as in a
+/// JSON Merge Patch (RFC 7396).
+pub const FIELDS_PART: &str = "fields";
+
+/// The same with values in base64, without those to remove.
+pub const FIELDS_BASE64_PART: &str = "fields_base64";
+
 /// How a secret manager's tool stores a secret and reads it back.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "PresetSection")]
 pub struct Preset {
     /// The tool, under each of its names.
     pub programs: Vec<String>,
-    /// What an address looks like.
-    pub address: AddressPattern,
-    /// That pattern as it is written.
-    pub address_text: String,
+    /// What an address looks like: patterns with the same parts, of which the first has one text
+    /// for each place.
+    pub addresses: Vec<AddressPattern>,
     /// Whether an address with a `/` is the path of a file.
     pub is_path: bool,
     /// The part that names a project, if the tool takes that of the current folder without it.
@@ -43,9 +50,10 @@ pub struct Preset {
     pub missing: Vec<String>,
     /// The text to store; the secret if `None`.
     pub input: Option<PartTemplate>,
-    /// The part that names the field of a stored JSON document, if the address has it.
+    /// The part that names the field of what is stored, if the address has it.
     pub field: Option<String>,
-    /// The arguments that print what is stored.
+    /// The arguments that print what is stored: the field if they name it, else all fields as a JSON
+    /// document, which is also what is stored then.
     pub read: Option<Vec<PartTemplate>>,
     /// How that is encoded.
     pub decode: Decoding,
@@ -73,7 +81,7 @@ pub enum Decoding {
 #[serde(deny_unknown_fields)]
 struct PresetSection {
     program: Vec<String>,
-    address: String,
+    address: OneOrMore,
     #[serde(default)]
     path: bool,
     project: Option<String>,
@@ -94,19 +102,31 @@ struct PresetSection {
     hint: Option<String>,
 }
 
+/// A text, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be a pattern or a list of patterns")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
 impl TryFrom<PresetSection> for Preset {
     type Error = String;
 
     fn try_from(section: PresetSection) -> Result<Self, String> {
-        let address: Result<AddressPattern, _> = section.address.parse();
-        let address = address.map_err(|rule| format!("`address`: {rule}"))?;
+        let addresses = match section.address {
+            OneOrMore::One(address) => vec![address],
+            OneOrMore::More(all) => all,
+        };
+        let addresses = addresses.iter().map(|address| address.parse());
+        let addresses: Result<Vec<AddressPattern>, _> = addresses.collect();
+        let addresses = addresses.map_err(|rule| format!("`address`: {rule}"))?;
         let words = |words: Option<Vec<String>>| -> Option<Vec<PartTemplate>> {
             Some(words?.iter().map(|word| PartTemplate::of(word)).collect())
         };
         let preset = Self {
             programs: section.program,
-            address,
-            address_text: section.address,
+            addresses,
             is_path: section.path,
             project: section.project,
             example: section.example,
@@ -139,19 +159,63 @@ impl Preset {
                 "`create` needs `missing`, what `update` prints if nothing is there".to_owned(),
             );
         }
-        if self.address.parts(&self.example).is_none() {
+        let Some(first) = self.addresses.first() else {
+            return Err("`address` is an empty list".to_owned());
+        };
+        let of = |address: &AddressPattern| {
+            BTreeSet::from_iter(address.names().into_iter().map(str::to_owned))
+        };
+        if self
+            .addresses
+            .iter()
+            .any(|address| of(address) != of(first))
+        {
+            return Err("each `address` must have the same parts".to_owned());
+        }
+        if self.parts(&self.example).is_none() {
             return Err("`example` does not match `address`".to_owned());
         }
         if self.field.is_some() && self.read.is_none() {
             return Err("`field` needs `read`: other fields of the document stay".to_owned());
         }
+        if self.fields_part().is_some() && self.required_field().is_none() {
+            return Err("`{fields}` needs `field`, a part that no address leaves out".to_owned());
+        }
         self.expect_known_parts()
+    }
+
+    /// The part that names the field, if every address has it.
+    fn required_field(&self) -> Option<&str> {
+        let field = self.field.as_deref()?;
+        let mut all = self.addresses.iter();
+        all.all(|address| !address.optional_names().contains(&field))
+            .then_some(field)
+    }
+
+    /// The part of the input that is all fields.
+    fn fields_part(&self) -> Option<&str> {
+        let mut parts = self.input.iter().flat_map(PartTemplate::names);
+        parts.find(|part| [FIELDS_PART, FIELDS_BASE64_PART].contains(part))
+    }
+
+    /// Whether what is stored is a JSON document with all fields.
+    pub fn is_document(&self) -> bool {
+        let Some(field) = &self.field else {
+            return false;
+        };
+        let mut parts = self.read.iter().flatten().flat_map(PartTemplate::names);
+        !parts.any(|part| part == field)
+    }
+
+    /// Whether several fields can be stored at once.
+    pub fn has_fields(&self) -> bool {
+        self.is_document() || self.fields_part().is_some()
     }
 
     /// Makes sure that templates only use parts that exist where they are used: a secret is never
     /// an argument.
     fn expect_known_parts(&self) -> Result<(), String> {
-        let own = self.address.names();
+        let own = self.addresses[0].names();
         let expect = |templates: &[PartTemplate], others: &[&str]| {
             let mut names = templates.iter().flat_map(PartTemplate::names);
             match names.find(|name| !own.contains(name) && !others.contains(name)) {
@@ -163,9 +227,10 @@ impl Preset {
             expect(words, &[FILE_PART])?;
         }
         expect(self.read.as_deref().unwrap_or_default(), &[])?;
-        expect(self.input.as_slice(), &[VALUE_PART, BASE64_PART])?;
+        let of_secret = [VALUE_PART, BASE64_PART, FIELDS_PART, FIELDS_BASE64_PART];
+        expect(self.input.as_slice(), &of_secret)?;
         let mut of_input = self.input.iter().flat_map(PartTemplate::names);
-        let optional = self.address.optional_names();
+        let optional = self.addresses[0].optional_names();
         let is_lacking =
             |name: &&str| optional.contains(name) && !self.defaults.contains_key(*name);
         if let Some(name) = of_input.find(is_lacking) {
@@ -191,10 +256,23 @@ impl Preset {
 
     /// The parts of an address, with the defaults; `None` if it does not match the pattern.
     pub fn parts(&self, address: &str) -> Option<AddressParts> {
-        let mut parts = self.address.parts(address)?;
+        let mut all = self.addresses.iter();
+        let mut parts = all.find_map(|pattern| pattern.parts(address))?;
         for (name, value) in &self.defaults {
             parts.entry(name.clone()).or_insert_with(|| value.clone());
         }
         Some(parts)
+    }
+
+    /// The one address of the place with these parts, which may have others.
+    pub fn address(&self, parts: &AddressParts) -> String {
+        let address = self.addresses[0].address(parts);
+        address.expect("all patterns of addresses have the same parts")
+    }
+
+    /// What an address looks like, for messages.
+    pub fn shape(&self) -> String {
+        let all = self.addresses.iter().map(|address| format!("`{address}`"));
+        all.collect::<Vec<_>>().join(" or ").replace('*', "")
     }
 }

@@ -22,13 +22,14 @@ const BUILT_IN: [(&str, &str); 11] = [
 ];
 
 /// The destinations that are no presets.
-const OTHER_FORMS: [&str; 6] = [
+const OTHER_FORMS: [&str; 7] = [
     "file",
     "env",
     "dir",
     "github-env",
     "github-output",
     "command",
+    "url",
 ];
 
 /// The presets of the settings by their names; others come with postkey.
@@ -146,6 +147,17 @@ mod tests {
                 "\"[{app}/]{name}\"\ninput = \"{app}:{value}\"\nexample",
                 "`input` has `{app}`, which an address may leave out",
             ),
+            (
+                "\"{name}\"\nexample",
+                "[\"{name}\", \"{app}/{key}\"]\nexample",
+                "each `address` must have the same parts",
+            ),
+            (
+                "example",
+                "input = \"{fields}\"\nexample",
+                "`{fields}` needs `field`",
+            ),
+            ("address = \"{name}\"", "address = 1", "a list of patterns"),
             ("example", "timeout = \"2h\"\nexample", "at most 30 minutes"),
             ("example", "argv = [\"x\"]\nexample", "unknown field `argv`"),
         ] {

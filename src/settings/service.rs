@@ -34,6 +34,30 @@ impl SmtpServer {
     }
 }
 
+impl fmt::Display for SmtpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(f, "{host}")?;
+        }
+        write!(f, ":{}", self.port)
+    }
+}
+
+impl FromStr for SmtpServer {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+        let host = Some(host).filter(|host| !host.is_empty());
+        Ok(Self {
+            host: host.map(str::parse).transpose()?,
+            port: port
+                .parse()
+                .map_err(|_| Invalid::new("a mail server", text, "it has no port"))?,
+        })
+    }
+}
+
 /// A host name or IPv4 address, which needs no quoting in any language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);

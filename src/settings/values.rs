@@ -11,7 +11,7 @@ use super::{
 use crate::key::{Brand, Expiry, Limit, Permission, UsernameTemplate};
 
 /// All settings, merged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The path of the settings file, which need not exist.
     pub file_path: Option<PathBuf>,

@@ -15,31 +15,45 @@ pub struct LastDelivery {
     pub destination: String,
     /// When.
     pub at: Timestamp,
+    /// The mail server, as `host:port`, if it was not that of the settings.
+    pub server: Option<String>,
 }
 
 impl Vault {
     /// Where a key's current secret was delivered, if anywhere that is remembered.
     pub fn last_delivery(&self, id: KeyId) -> Result<Option<LastDelivery>, Error> {
-        let query = "SELECT destination, delivered_at FROM deliveries JOIN secrets USING (tail)
+        let query =
+            "SELECT destination, delivered_at, server FROM deliveries JOIN secrets USING (tail)
                      WHERE key_id = ?1 AND retires_at IS NULL";
         let mut statement = self.connection.prepare_cached(query)?;
-        let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
-        let Some((destination, at)) = found.optional()? else {
+        let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let Some((destination, at, server)) = found.optional()? else {
             return Ok(None);
         };
         let at = timestamp(at)?;
-        Ok(Some(LastDelivery { destination, at }))
+        Ok(Some(LastDelivery {
+            destination,
+            at,
+            server,
+        }))
     }
 }
 
 impl Change<'_> {
-    /// Remembers where a key's current secret was delivered.
-    pub fn remember_delivery(&self, name: &KeyName, destination: &str) -> Result<(), Error> {
-        let remember = "INSERT OR REPLACE INTO deliveries (tail, destination, delivered_at)
-                        SELECT tail, ?2, ?3 FROM secrets JOIN keys ON id = key_id
+    /// Remembers where a key's current secret was delivered, and for which mail server, if that is
+    /// not the one of the settings.
+    pub fn remember_delivery(
+        &self,
+        name: &KeyName,
+        destination: &str,
+        server: Option<&str>,
+    ) -> Result<(), Error> {
+        let remember = "INSERT OR REPLACE INTO deliveries (tail, destination, delivered_at, server)
+                        SELECT tail, ?2, ?3, ?4 FROM secrets JOIN keys ON id = key_id
                         WHERE name = ?1 AND retires_at IS NULL";
         let mut remember = self.transaction.prepare_cached(remember)?;
-        remember.execute(params![name.as_str(), destination, self.now().as_second()])?;
+        let now = self.now().as_second();
+        remember.execute(params![name.as_str(), destination, now, server])?;
         Ok(())
     }
 }

@@ -88,7 +88,7 @@ const ADDED_TABLES: [(&str, &str); 3] = [
     (
         "deliveries",
         "CREATE TEMP VIEW deliveries AS
-         SELECT '' AS tail, '' AS destination, 0 AS delivered_at WHERE 0",
+         SELECT '' AS tail, '' AS destination, 0 AS delivered_at, '' AS server WHERE 0",
     ),
 ];
 

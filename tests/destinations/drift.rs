@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use crate::prompts::terminal::until;
 use crate::sandbox::Sandbox;
 
-const TO: &str = "vault:secret/app#key";
+const TO: &str = "pass:shop/app";
 
 /// What `check --delivered` says about `web`.
 fn finding(sandbox: &Sandbox) -> Option<String> {
@@ -87,10 +87,11 @@ fn what_a_destination_holds_instead_is_named() {
 #[test]
 fn a_destination_that_cannot_be_read_is_named() {
     let sandbox = Sandbox::with_tools();
+    let to = "gitlab-var:acme/shop/KEY";
     sandbox
-        .with_path(&["generate", "api", "web", "--to", TO])
+        .with_path(&["generate", "api", "web", "--to", to])
         .expect(0);
-    std::fs::remove_file(sandbox.home().join("bin/vault")).unwrap();
+    std::fs::remove_file(sandbox.home().join("bin/glab")).unwrap();
     let found = finding(&sandbox).unwrap();
     assert!(found.contains("cannot be read:"), "{found}");
     // Without the flag no tool is run.
@@ -119,10 +120,7 @@ fn a_dry_run_of_apply_asks_the_secret_manager() {
         run.stderr.contains("holds the secret that `web` had until"),
         "{run:?}"
     );
-    assert!(
-        run.stderr.contains("--to 'vault:secret/app#key'"),
-        "{run:?}"
-    );
+    assert!(run.stderr.contains("--to 'pass:shop/app'"), "{run:?}");
     assert_eq!(sandbox.kept(), old);
     // Otherwise `apply` only looks at files.
     sandbox.recorded();
@@ -137,7 +135,7 @@ fn a_signal_ends_the_check_and_is_no_finding() {
         .with_path(&["generate", "api", "web", "--to", TO])
         .expect(0);
     sandbox.write(
-        "bin/vault",
+        "bin/pass",
         "#!/bin/sh\ncd \"$HOME\"\n: >begun\nexec sleep 60\n",
     );
     let path = format!("{}/bin:/usr/bin:/bin", sandbox.home().display());

@@ -10,7 +10,7 @@ use super::secret_in;
 use crate::prompts::terminal::until;
 use crate::sandbox::{Run, Sandbox};
 
-const TO: &str = "vault:secret/data/app#key";
+const TO: &str = "pass:shop/app";
 
 /// A key whose secret is in the secret manager, and that secret.
 fn delivered() -> (Sandbox, String) {
@@ -31,9 +31,9 @@ fn delivered() -> (Sandbox, String) {
 /// stub. Every later secret is taken at once.
 fn rotating(sandbox: &Sandbox, then: &str) -> Child {
     sandbox.write(
-        "bin/vault",
+        "bin/pass",
         &format!(
-            "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+            "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\nshow) cat kept ;;\n\
              *) cat >kept; [ -e once ] || {{ : >once; {then}; }} ;;\nesac\n"
         ),
     );
@@ -135,8 +135,8 @@ fn what_was_there_before_is_restored_if_the_read_back_fails() {
     let (sandbox, old) = delivered();
     // Fails only until the old secret is written again.
     sandbox.write(
-        "bin/vault",
-        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+        "bin/pass",
+        "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\nshow) cat kept ;;\n\
          *) if [ -e once ]; then cat >kept; else head -c 30 >kept; cat >/dev/null; : >once; fi ;;\n\
          esac\n",
     );
@@ -154,13 +154,13 @@ fn what_was_there_before_is_restored_if_the_secret_cannot_be_activated() {
     let (sandbox, old) = delivered();
     // While the tool runs, another command replaces the secret.
     let script = format!(
-        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+        "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\nshow) cat kept ;;\n\
          *) cat >kept\n[ -e once ] || {{ : >once; {} --vault {} --yes regenerate web >other \
          2>/dev/null; }} ;;\nesac\n",
         env!("CARGO_BIN_EXE_postkey"),
         sandbox.vault().display(),
     );
-    sandbox.write("bin/vault", &script);
+    sandbox.write("bin/pass", &script);
     let run = sandbox.with_path(&["rotate", "web", "--to", TO]);
     assert!(run.stderr.contains("was not activated"), "{run:?}");
     assert_eq!(sandbox.kept(), old);
@@ -171,8 +171,8 @@ fn what_was_there_before_is_restored_if_the_secret_cannot_be_activated() {
 fn what_somebody_else_wrote_meanwhile_stays() {
     let (sandbox, old) = delivered();
     sandbox.write(
-        "bin/vault",
-        "#!/bin/sh\ncd \"$HOME\"\ncase $2 in\nget) cat kept ;;\n\
+        "bin/pass",
+        "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\nshow) cat kept ;;\n\
          *) cat >/dev/null; echo theirs >kept; exit 3 ;;\nesac\n",
     );
     let run = sandbox.with_path(&["rotate", "web", "--to", TO]).expect(6);
@@ -220,9 +220,14 @@ fn deliveries_to_one_place_take_turns() {
         .expect(6);
     assert!(
         run.stderr
-            .contains("another process is delivering a secret to `vault:secret/data/app#key`"),
+            .contains("is still delivering a secret to `pass:shop/app`"),
         "{run:?}"
     );
+    let holder = format!("another process ({})", child.id());
+    assert!(run.stderr.contains(&holder), "{run:?}");
+    let hint =
+        "hint: try again when it has ended, or wait longer with --wait 5m; no key was created";
+    assert!(run.stderr.contains(hint), "{run:?}");
     sandbox
         .with_path(&[&rotate[..], &["20s"]].concat())
         .expect(0);

@@ -11,13 +11,13 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
         "vault:secret/data/app#key",
         &[
             "vault kv get -mount=secret -field=key app",
-            "vault kv patch -mount=secret app key=-",
-            "vault kv put -mount=secret -cas=0 app key=-",
+            "vault kv patch -mount=secret app -",
+            "vault kv put -mount=secret -cas=0 app -",
             "vault kv get -mount=secret -field=key app",
         ],
         &[
             "vault kv get -mount=secret -field=key app",
-            "vault kv patch -mount=secret app key=-",
+            "vault kv patch -mount=secret app -",
             "vault kv get -mount=secret -field=key app",
         ],
     ),
@@ -95,7 +95,7 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
         &["gh secret set API_KEY --repo=acme/shop"],
     ),
     (
-        "systemd-creds:app",
+        "systemd-creds:/etc/credstore.encrypted/app",
         &[
             "systemd-creds decrypt --name=app /etc/credstore.encrypted/app -",
             "systemd-creds encrypt --name=app - /etc/credstore.encrypted/app",
@@ -151,6 +151,10 @@ fn recorded(sandbox: &Sandbox) -> Vec<String> {
 
 /// The secret that the stub keeps, as the preset stores it.
 fn stored(sandbox: &Sandbox, destination: &str) -> String {
+    if destination.starts_with("vault") {
+        let kept: serde_json::Value = serde_json::from_str(&sandbox.kept()).unwrap();
+        return kept["key"].as_str().unwrap().to_owned();
+    }
     if !destination.starts_with("kubernetes") {
         return sandbox.kept();
     }
@@ -243,7 +247,10 @@ fn openbao_is_used_where_vault_is_not_installed() {
     sandbox
         .with_path(&["generate", "api", "web", "--to", "vault:secret/app#key"])
         .expect(0);
-    assert_eq!(sandbox.recorded()[2], "bao kv put -cas=0 secret/app key=-");
+    assert_eq!(
+        sandbox.recorded()[2],
+        "bao kv put -mount=secret -cas=0 app -"
+    );
 }
 
 #[test]
@@ -257,10 +264,10 @@ fn a_manifest_names_a_destination_in_one_word() {
     let run = sandbox.with_path(&["apply", "keys.toml"]).expect(0);
     assert!(
         run.stderr
-            .contains("delivered its secret to `vault:secret/web#key`"),
+            .contains("delivered its secret to `vault:secret/data/web#key`"),
         "{run:?}"
     );
-    assert_eq!(sandbox.verify(&sandbox.kept()).1, 0);
+    assert_eq!(sandbox.verify(&secret_in(&sandbox.kept())).1, 0);
     assert_eq!(sandbox.verify(&secret_in(&sandbox.read(".env"))).1, 0);
     assert_eq!(sandbox.verify(sandbox.read("one").trim_end()).1, 0);
     sandbox.with_path(&["apply", "keys.toml"]).expect(0);

@@ -3,7 +3,7 @@
 use super::secret_in;
 use crate::sandbox::Sandbox;
 
-const TO: &str = "vault:secret/app#key";
+const TO: &str = "pass:shop/app";
 
 #[test]
 fn show_tells_where_the_secret_was_delivered() {
@@ -48,8 +48,7 @@ fn without_a_terminal_a_note_names_the_destination() {
         let kept = sandbox.kept();
         let run = sandbox.with_path(command).expect(0);
         assert!(
-            run.stderr
-                .contains("--to 'vault:secret/app#key' delivers there"),
+            run.stderr.contains("--to 'pass:shop/app' delivers there"),
             "{run:?}"
         );
         assert_eq!(sandbox.verify(&secret_in(&run.stdout)).1, 0);
@@ -140,4 +139,22 @@ fn what_would_name_another_destination_is_not_remembered() {
     let shown = shown.as_str().unwrap();
     assert!(shown.starts_with("systemd-creds:/"), "{shown}");
     assert!(shown.ends_with("/creds/ci"), "{shown}");
+}
+
+#[test]
+fn both_spellings_of_a_place_are_one() {
+    for (place, one) in [
+        ("vault:secret/app#key", "vault:secret/data/app#key"),
+        ("vault:secret/data/app#key", "vault:secret/data/app#key"),
+        (
+            "systemd-creds:app",
+            "systemd-creds:/etc/credstore.encrypted/app",
+        ),
+    ] {
+        let sandbox = Sandbox::with_tools();
+        sandbox
+            .with_path(&["generate", "api", "web", "--to", place])
+            .expect(0);
+        assert_eq!(sandbox.show("web")["delivered_to"], one);
+    }
 }

@@ -70,3 +70,134 @@ fn a_manifest_delivers_the_server_too() {
     }
     sandbox.apply(&["--dry-run"]).expect(0);
 }
+
+const MANIFEST: &str = "[smtp]\nhost = \"eu.example.com\"\n\n\
+     [[key]]\nname = \"mail\"\nkind = \"smtp\"\nsave = \"env:.env#SMTP_PASSWORD\"\n\n\
+     [[key]]\nname = \"bulk\"\nkind = \"smtp\"\nusername = \"bulk\"\nsmtp = { port = 465 }\n\
+     save = \"vault:secret/app#smtp_{field}\"\n";
+
+#[test]
+fn a_manifest_names_another_server_for_its_keys_or_for_one() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.settings("[smtp]\nhost = \"mail.example.com\"\nport = 2525\n");
+    sandbox.manifest(MANIFEST);
+    sandbox.with_path(&["apply", "keys.toml"]).expect(0);
+    let text = sandbox.read(".env");
+    for line in ["SMTP_HOST=eu.example.com", "SMTP_PORT=2525"] {
+        assert!(text.lines().any(|found| found == line), "{text}");
+    }
+    let kept: serde_json::Value = serde_json::from_str(&sandbox.kept()).unwrap();
+    assert_eq!(kept["smtp_host"], "eu.example.com");
+    assert_eq!(kept["smtp_port"], "465");
+    let quiet = |sandbox: &Sandbox| {
+        let dry = ["apply", "--dry-run", "keys.toml"];
+        sandbox.with_path(&dry).expect(0);
+        // It does not know the manifest, but remembers the server.
+        let run = sandbox.with_path(&["check", "--delivered", "mail", "bulk"]);
+        assert!(!run.stdout.contains("not-delivered"), "{run:?}");
+    };
+    quiet(&sandbox);
+    // So does a rotation by hand, to the same place.
+    for (name, to) in [
+        ("mail", "env:.env#SMTP_PASSWORD"),
+        ("bulk", "vault:secret/app#smtp_{field}"),
+    ] {
+        sandbox.with_path(&["rotate", name, "--to", to]).expect(0);
+    }
+    assert!(sandbox.read(".env").contains("@eu.example.com:2525"));
+    quiet(&sandbox);
+    sandbox
+        .with_path(&["rotate", "--finish", "--yes", "mail", "bulk"])
+        .expect(0);
+    quiet(&sandbox);
+}
+
+#[test]
+fn another_server_than_would_be_delivered_now_is_named() {
+    let sandbox = Sandbox::with_tools();
+    let settings = "[smtp]\nhost = \"mail.example.com\"\n";
+    sandbox.settings(settings);
+    let manifest = MANIFEST.replace("[smtp]\nhost = \"eu.example.com\"\n", "");
+    sandbox.manifest(&manifest.replace("smtp = { port = 465 }\n", ""));
+    sandbox.with_path(&["apply", "keys.toml"]).expect(0);
+    let findings = || {
+        let check = sandbox.with_path(&["check", "--delivered", "--format", "json"]);
+        let all = check.json().as_array().unwrap().clone();
+        let held = all
+            .iter()
+            .filter(|found| found["finding"] == "not-delivered");
+        let said = held.map(|found| found["message"].as_str().unwrap().to_owned());
+        let mut said: Vec<_> = said.collect();
+        said.sort();
+        let dry = sandbox.with_path(&["apply", "--dry-run", "keys.toml"]);
+        for text in [&check.stdout, &check.stderr, &dry.stdout, &dry.stderr] {
+            assert_eq!(secret_in(text), "");
+        }
+        (said, dry)
+    };
+    assert_eq!(findings().0, Vec::<String>::new());
+    sandbox.settings(&settings.replace("mail.", "new."));
+    let (said, dry) = findings();
+    assert_eq!(said.len(), 2, "{said:?}");
+    let env =
+        "holds its secret, but another `SMTP_HOST` and `SMTP_URL` than would be delivered now";
+    let fields = env
+        .replace("SMTP_HOST", "smtp_host")
+        .replace("SMTP_URL", "smtp_url");
+    assert!(said[0].contains(env), "{said:?}");
+    assert!(said[1].contains(&fields), "{said:?}");
+    let dry = dry.expect(1);
+    for part in [env, &fields] {
+        assert!(dry.stdout.contains(part), "{dry:?}");
+    }
+    // `apply` itself names what is in files.
+    let run = sandbox.with_path(&["apply", "keys.toml"]);
+    assert!(run.stderr.contains(env), "{run:?}");
+    sandbox.settings(settings);
+    // What is not set in an env file may never have been; a field was.
+    let text = sandbox.read(".env");
+    let kept: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with("SMTP_HOST"))
+        .collect();
+    sandbox.write(".env", &(kept.join("\n").replace("587", "25") + "\n"));
+    let kept = sandbox.kept();
+    sandbox.write(
+        "kept",
+        &kept
+            .replace("\"smtp_port\"", "\"port\"")
+            .replace("bulk", "other"),
+    );
+    let (said, _) = findings();
+    assert!(
+        said[0].contains("another `SMTP_PORT` and `SMTP_URL`"),
+        "{said:?}"
+    );
+    let fields = "another `smtp_port`, `smtp_username` and `smtp_url`";
+    assert!(said[1].contains(fields), "{said:?}");
+}
+
+#[test]
+fn the_url_of_a_store_of_single_values_is_checked() {
+    let sandbox = Sandbox::with_tools();
+    let settings = "[smtp]\nhost = \"mail.example.com\"\n";
+    sandbox.settings(settings);
+    let to = ["--to", "url:pass:shop/mail"];
+    sandbox
+        .with_path(&[&["generate", "smtp", "mail"][..], &to].concat())
+        .expect(0);
+    let said = || {
+        let run = sandbox.with_path(&["check", "--delivered"]);
+        run.stdout.contains("not-delivered").then_some(run.stdout)
+    };
+    assert_eq!(said(), None);
+    sandbox.settings(&settings.replace("mail.", "new."));
+    let found = said().unwrap();
+    assert!(
+        found.contains("holds its secret, but another URL than"),
+        "{found}"
+    );
+    sandbox.settings(settings);
+    sandbox.write("kept", "none");
+    assert!(said().unwrap().contains("holds another value"));
+}

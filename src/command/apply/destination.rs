@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::scheme::Scheme;
 use crate::context::Context;
-use crate::delivery::{expect_untracked, held_instead};
+use crate::delivery::{expect_untracked, held_instead, other_variables};
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -17,6 +17,7 @@ use crate::key::{Key, KeyName, Secret, Tail};
 use crate::manifest::{
     DestinationContents, ManifestError, ManifestKey, Obstacle, Replaced, Step, StepAction,
 };
+use crate::settings::SmtpServer;
 use crate::vault::Vault;
 
 /// The largest file that is read, in bytes; files with saved secrets are much smaller.
@@ -53,14 +54,18 @@ pub(super) fn inspect(
         && let DestinationSpec::Preset(_) = wanted.destination
     {
         let folder = &scheme.source.folder;
-        let held = held_instead(&wanted.destination, record, folder, vault);
+        let server = scheme.server(wanted);
+        let held = held_instead(&wanted.destination, record, server, folder, vault);
         let held = held.map_err(|error| ManifestError::about(wanted, Error::from(error)))?;
         if let Some(held) = held {
             step.finding.get_or_insert(Obstacle::Held(held));
         }
         return Ok(());
     }
-    let contents = step.record().map(|record| contents(wanted, &record.key));
+    let server = scheme.server(wanted);
+    let contents = step
+        .record()
+        .map(|record| contents(wanted, &record.key, server));
     match contents.transpose() {
         Ok(None | Some(DestinationContents::It)) => {}
         Ok(Some(contents)) => {
@@ -118,7 +123,11 @@ fn expect_folder(destination: &DestinationSpec) -> Result<(), Error> {
 ///
 /// # Errors
 /// If its file cannot be read or parsed.
-fn contents(wanted: &ManifestKey, key: &Key) -> Result<DestinationContents, Error> {
+fn contents(
+    wanted: &ManifestKey,
+    key: &Key,
+    server: &SmtpServer,
+) -> Result<DestinationContents, Error> {
     let Some(file) = wanted.destination.file() else {
         return Ok(DestinationContents::It);
     };
@@ -133,13 +142,23 @@ fn contents(wanted: &ManifestKey, key: &Key) -> Result<DestinationContents, Erro
     };
     let has = key.username().map(|username| username.as_str().as_bytes());
     let variables = wanted.variables();
-    let is_of_username = variables.is_some_and(|variables| variables.username.is_some());
+    let of_username = variables
+        .as_ref()
+        .and_then(|variables| variables.username.as_ref());
+    let is_of_username = of_username.is_some();
     Ok(match &key.retiring {
         _ if secret.is_none_or(<[u8]>::is_empty) => DestinationContents::Nothing,
         Some(old) if tail(&old.tail) => DestinationContents::Old(old.until),
         _ if !tail(&key.tail) => DestinationContents::Another,
         _ if is_of_username && username != has => DestinationContents::WrongUsername,
-        _ => DestinationContents::It,
+        _ => match variables {
+            Some(variables) => {
+                let found = env::EnvVariables::read(file, &text)?;
+                let other = other_variables(&variables, &found, key, server);
+                DestinationContents::with_other_login(other)
+            }
+            None => DestinationContents::It,
+        },
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Scheme<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) is_pruning: bool,
     pub(super) is_replacing: bool,
-    /// The mail server that SMTP keys log in to.
+    /// The mail server of the settings.
     pub(super) smtp: &'a SmtpServer,
     /// Whether secret managers are asked what they hold.
     pub(super) is_dry_run: bool,
@@ -40,16 +40,25 @@ impl Scheme<'_> {
             name: &wanted.name,
             kind: wanted.kind,
             format: Format::Text,
-            smtp: self.smtp,
+            smtp: self.server(wanted),
             folder: &self.source.folder,
             signals,
         };
-        Ok(Target::of_new_key(
+        let target = Target::of_new_key(
             wanted.name.clone(),
             wanted.kind,
             wanted.username.clone(),
             Destination::of(wanted.destination.clone(), of_key)?,
             overwriting,
-        ))
+        );
+        Ok(Target {
+            server: wanted.smtp.clone(),
+            ..target
+        })
+    }
+
+    /// The mail server for a key.
+    pub(super) fn server<'k>(&'k self, wanted: &'k ManifestKey) -> &'k SmtpServer {
+        wanted.smtp.as_ref().unwrap_or(self.smtp)
     }
 }

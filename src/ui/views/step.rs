@@ -9,6 +9,7 @@ use strum::IntoStaticStr;
 
 use super::entry::{changes, describe_changes};
 use super::text;
+use crate::check::{HeldSecret, other_login};
 use crate::destination::DestinationSpec;
 use crate::files::shell_word;
 use crate::key::{EffectiveStatus, KeyPolicy, KeyVariables, Status};
@@ -222,6 +223,10 @@ fn message(finding: &Obstacle, wanted: &ManifestKey) -> String {
         Obstacle::Place(DestinationContents::WrongUsername) => {
             format!("{destination} has its secret, but another username")
         }
+        Obstacle::Place(DestinationContents::OtherLogin(names)) => {
+            let file = destination.file().unwrap_or(Path::new(""));
+            format!("`{}` {}", file.display(), other_login(names))
+        }
         Obstacle::Place(_) => format!("its secret is not in {destination}"),
         Obstacle::Held(held) => {
             format!(
@@ -257,6 +262,10 @@ fn hint(
         },
         Obstacle::Place(DestinationContents::WrongUsername) => {
             format!("write the username that `postkey show {name}` shows to the file")
+        }
+        Obstacle::Place(DestinationContents::OtherLogin(_))
+        | Obstacle::Held(HeldSecret::OtherLogin(_)) => {
+            format!("write them there, or `postkey rotate {name}` with a destination delivers all")
         }
         Obstacle::Place(DestinationContents::Old(_)) => format!(
             "write the new secret there, or end it: `postkey rotate --abort {name}` keeps only \

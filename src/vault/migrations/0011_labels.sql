@@ -11,7 +11,8 @@ ALTER TABLE keys ADD COLUMN owner TEXT CHECK (owner <> '');
 CREATE TABLE deliveries (
   tail         TEXT PRIMARY KEY REFERENCES secrets (tail) ON DELETE CASCADE,
   destination  TEXT NOT NULL CHECK (destination <> ''),
-  delivered_at INTEGER NOT NULL CHECK (typeof(delivered_at) = 'integer')
+  delivered_at INTEGER NOT NULL CHECK (typeof(delivered_at) = 'integer'),
+  server       TEXT CHECK (server <> '') -- the mail server, if a manifest named it
 ) WITHOUT ROWID;
 
 -- How `rotate --due` treats a key; NULL is as the settings say.
