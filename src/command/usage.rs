@@ -15,7 +15,7 @@ use crate::exit::ExitStatus;
 use crate::key::{KeyName, Period};
 use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
 use crate::usage::{Month, UNKNOWN_KEY};
-use crate::vault::{KeyId, Page, Record, Vault};
+use crate::vault::{self, Page, Record, Vault};
 
 /// Show how often keys were used and refused
 ///
@@ -78,7 +78,7 @@ pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Erro
         Some(names) => each(&names, context, |wanted, context| {
             report.one(&wanted.name, &context.ui)
         }),
-        None => report.all(&context.ui)?,
+        None => report.all(context)?,
     };
     report.finish(status, &context.ui)?;
     Ok(status)
@@ -100,28 +100,26 @@ impl UsageReport<'_> {
         Ok(ExitStatus::Done)
     }
 
-    /// All keys with recorded usage, page by page.
-    fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
-        let mut last = UNKNOWN_KEY;
+    /// All keys with recorded usage that still exist, page by page; reports unreadable ones.
+    fn all(&mut self, context: &Context) -> Result<ExitStatus, Error> {
+        let (mut last, mut status) = (UNKNOWN_KEY, ExitStatus::Done);
         loop {
-            let keys = self.uses.read(ui, |usage| usage.keys_after(last));
+            let keys = self.uses.read(&context.ui, |usage| usage.keys_after(last));
             let Some(&end) = keys.last().filter(|_| self.listing.is_connected()) else {
-                return Ok(ExitStatus::Done);
+                return Ok(status);
             };
             last = end;
-            for record in self.records(keys)? {
-                self.push(&record, ui)?;
+            let mut page = Page::of(keys);
+            let mut records = Vec::new();
+            let mut take = |found: Result<Record, vault::Error>| match found {
+                Ok(record) => records.push(record),
+                Err(error) => status = status.max(context.report(error.into())),
+            };
+            while self.vault.next_page(&mut page, &mut take)? {}
+            for record in records {
+                self.push(&record, &context.ui)?;
             }
         }
-    }
-
-    /// Those that still exist.
-    fn records(&self, keys: Vec<KeyId>) -> Result<Vec<Record>, Error> {
-        let mut page = Page::of(keys);
-        let mut records = Vec::new();
-        let mut take = |record| records.push(record);
-        while self.vault.next_page(&mut page, &mut take)? {}
-        Ok(records.into_iter().collect::<Result<_, _>>()?)
     }
 
     fn push(&mut self, record: &Record, ui: &Ui) -> Result<(), Error> {

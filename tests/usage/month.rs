@@ -88,6 +88,28 @@ fn without_names_a_month_has_the_keys_that_there_were_by_name() {
 }
 
 #[test]
+fn a_damaged_key_hides_no_other() {
+    let sandbox = with_march();
+    let before = sandbox.run(["usage", "--format", "csv"]).expect(0).stdout;
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let damage =
+        "PRAGMA ignore_check_constraints = ON; UPDATE keys SET kind = 'x' WHERE name = 'web'";
+    vault.execute_batch(damage).unwrap();
+    drop(vault);
+    let run = sandbox.run(["usage", "--format", "csv"]).expect(5);
+    let others: Vec<_> = before
+        .lines()
+        .filter(|line| !line.starts_with("web,"))
+        .collect();
+    assert!(others.len() > 1, "{before}");
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), others, "{run:?}");
+    assert!(
+        run.stderr.contains("has a kind that cannot be read"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn what_is_unknown_is_no_zero() {
     let sandbox = with_march();
     let month = jiff::Timestamp::now().strftime("%Y-%m").to_string();
