@@ -181,7 +181,12 @@ impl Verify {
         };
         let settings = &context.settings;
         let mut usage = UsageStore::open_or_create(vault, settings.wait, settings.retention)?;
-        let recorded = usage.record_request(key, |used| {
+        let permissions = &settings.permissions;
+        let needed = match self.question().need {
+            Need::Request { method, target } => permissions.matching(method, target),
+            _ => None,
+        };
+        let recorded = usage.record_request(key, (needed, permissions), |used| {
             let (verdict, allowance) = decide(used);
             let sighting = UsageEvent {
                 key,

@@ -14,6 +14,7 @@ use super::path::RequestPath;
 /// one segment, and at the end everything below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
+    text: CompactString,
     methods: Vec<CompactString>,
     segments: Vec<CompactString>,
 }
@@ -26,13 +27,63 @@ const FORBIDDEN: [&str; 2] = ["CONNECT", "TRACE"];
 const ANY: &str = "*";
 
 impl Rule {
+    /// The rule as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The paths that it allows: `/v3/reports/*`
+    pub fn path(&self) -> &str {
+        self.text.split_once(' ').map_or("", |(_, path)| path)
+    }
+
     /// Whether it allows a request.
     pub fn allows(&self, method: &str, path: &RequestPath<'_>) -> bool {
-        let is_method = self
-            .methods
-            .iter()
-            .any(|allowed| allowed == ANY || allowed == method);
-        is_method && !FORBIDDEN.contains(&method) && self.covers(path)
+        self.allows_method(method) && self.covers(path)
+    }
+
+    /// Whether it allows requests with this method.
+    pub fn allows_method(&self, method: &str) -> bool {
+        let mut allowed = self.methods.iter();
+        allowed.any(|allowed| allowed == ANY || allowed == method) && !FORBIDDEN.contains(&method)
+    }
+
+    /// Whether it only allows requests that change nothing (RFC 9110, section 9.2.1).
+    pub fn only_reads(&self) -> bool {
+        let is_safe = |method: &CompactString| ["GET", "HEAD", "OPTIONS"].contains(&&**method);
+        self.methods.iter().all(is_safe)
+    }
+
+    /// How exactly it names paths: by how many segments, and how many of them are no `*`.
+    pub fn specificity(&self) -> impl Ord + use<> {
+        let names = self.segments.iter().filter(|segment| *segment != ANY);
+        (self.segments.len(), names.count())
+    }
+
+    /// Whether it allows every request that another rule allows.
+    pub fn includes(&self, other: &Self) -> bool {
+        let is_any = self.methods == [ANY];
+        let mut methods = other.methods.iter();
+        (is_any || methods.all(|method| self.methods.contains(method))) && self.includes_path(other)
+    }
+
+    /// Whether its paths are all those of another rule, or more.
+    pub fn includes_path(&self, other: &Self) -> bool {
+        let (last, last_of_other) = (self.segments.len() - 1, other.segments.len() - 1);
+        for (at, expected) in self.segments.iter().enumerate() {
+            let Some(segment) = other.segments.get(at) else {
+                return false;
+            };
+            if expected == ANY && at == last {
+                return true;
+            }
+            let is_rest = segment == ANY && at == last_of_other;
+            let is_one = segment == expected || expected == ANY && !segment.is_empty();
+            if is_rest || !is_one {
+                return false;
+            }
+        }
+        self.segments.len() == other.segments.len()
     }
 
     fn covers(&self, path: &RequestPath<'_>) -> bool {
@@ -65,10 +116,7 @@ fn matches_segment(expected: &str, segment: &str) -> bool {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.methods.join(","))?;
-        self.segments
-            .iter()
-            .try_for_each(|segment| write!(f, "/{segment}"))
+        f.write_str(&self.text)
     }
 }
 
@@ -101,7 +149,11 @@ fn parsed(text: &str) -> Option<Rule> {
     let are_good = (methods == [ANY] || methods.iter().all(|method| is_method(method)))
         && segments.iter().all(|segment| is_segment(segment))
         && RequestPath::parse(path).is_some();
-    are_good.then_some(Rule { methods, segments })
+    are_good.then(|| Rule {
+        text: text.into(),
+        methods,
+        segments,
+    })
 }
 
 fn is_method(text: &str) -> bool {
@@ -162,6 +214,34 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_includes_those_that_allow_no_more() {
+        for (rule, other, is_included) in [
+            ("* /*", "GET /v3/contacts", true),
+            ("* /*", "* /*", true),
+            ("GET /*", "* /*", false),
+            ("GET,HEAD /*", "GET /a/*/b", true),
+            ("GET /*", "GET,HEAD /a", false),
+            ("* /v3/contacts", "* /v3/contacts", true),
+            ("* /v3/contacts", "* /v3/contacts/*", false),
+            ("* /v3/contacts/*", "* /v3/contacts", false),
+            ("* /v3/contacts/*", "PUT /v3/contacts/7/x", true),
+            ("* /v3/*/stats", "* /v3/7/stats", true),
+            ("* /v3/*/stats", "* /v3/*/stats", true),
+            ("* /v3/*/stats", "* /v3//stats", false),
+            ("* /v3/*/stats", "* /v3/*", false),
+            ("* /v3/*/stats", "* /v3/7/8/stats", false),
+            ("* /v3/7/stats", "* /v3/*/stats", false),
+            ("* /v3/*", "* /v3/*/stats", true),
+            ("* /v3/a", "* /v3/*", false),
+            ("* /", "* /", true),
+            ("* /", "* /*", false),
+        ] {
+            let [rule, other] = [rule, other].map(|text| text.parse::<Rule>().expect(text));
+            assert_eq!(rule.includes(&other), is_included, "{rule}: {other}");
+        }
+    }
+
+    #[test]
     fn rules_round_trip() {
         for text in ["* /*", "GET,HEAD /v3/reports/*", "POST /v3/*/stats", "* /"] {
             assert_eq!(text.parse::<Rule>().expect(text).to_string(), text);
@@ -192,6 +272,21 @@ mod tests {
     }
 
     proptest! {
+        /// What a rule allows, each rule that includes it allows, too.
+        #[test]
+        fn a_rule_that_is_included_allows_nothing_else(
+            rule in "(\\*|GET|GET,PUT) (/(a|b|\\*|)){1,4}",
+            other in "(\\*|GET|GET,PUT) (/(a|b|\\*|)){1,4}",
+            method in "GET|PUT|POST",
+            path in "(/(a|b|c|)){1,4}",
+        ) {
+            let rules = [&rule, &other].map(|text| text.parse::<Rule>().expect(text));
+            let is_allowed = allows(&other, &method, &path);
+            if rules[0].includes(&rules[1]) && is_allowed {
+                prop_assert!(allows(&rule, &method, &path), "{} {}", rule, other);
+            }
+        }
+
         /// However a path is encoded, it is allowed only if it is also allowed fully decoded and
         /// resolved.
         #[test]

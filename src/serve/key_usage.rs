@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use crate::key::{Allowance, Tail, WindowSpend, WindowUse};
-use crate::usage::{MailEvent, UsageEvent};
+use crate::settings::RequestMatch;
+use crate::usage::{MailEvent, RequestEvent, RequestKind, UsageEvent};
 use crate::vault::KeyId;
 use crate::verify::Verdict;
 
 /// How many different kinds of use of a key are kept until they are recorded; beyond that,
-/// addresses are lost, and beyond twice as many also which secret was refused.
+/// addresses are lost, and beyond twice as many also which secret was refused; and how many kinds of
+/// requests.
 const MAX_DISTINCT: usize = 16;
 
 /// The use of a key, or of no known key.
@@ -31,6 +33,8 @@ pub(super) struct Counts {
     pub(super) credit: u32,
     /// By secret, of which few are valid at a time.
     pub(super) mail: Vec<MailCount>,
+    /// What accepted requests needed, if known.
+    pub(super) requests: Vec<RequestCount>,
     /// Usually only one, which is stored inline.
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
@@ -44,6 +48,35 @@ pub(super) struct UseCount {
     count: u32,
     at: Timestamp,
     address: Option<IpAddr>,
+}
+
+/// Accepted requests of one kind that have not been recorded.
+#[derive(Clone, Debug)]
+pub(super) struct RequestCount {
+    kind: RequestKind,
+    count: u32,
+    at: Timestamp,
+    address: Option<IpAddr>,
+}
+
+impl RequestCount {
+    pub(super) fn of(&self, key: KeyId) -> RequestEvent {
+        RequestEvent {
+            key,
+            kind: self.kind.clone(),
+            count: self.count,
+            at: self.at,
+            address: self.address,
+        }
+    }
+}
+
+/// What will be recorded of a key.
+pub(super) struct UnrecordedUse {
+    pub(super) seen: SmallVec<[UseCount; 1]>,
+    pub(super) spent: WindowSpend,
+    pub(super) mail: Vec<MailCount>,
+    pub(super) requests: Vec<RequestCount>,
 }
 
 /// Mails and recipients that have not been recorded.
@@ -84,6 +117,8 @@ pub(super) struct PresentedUse<'a> {
     pub(super) tail: Option<&'a Tail>,
     pub(super) address: Option<IpAddr>,
     pub(super) at: Timestamp,
+    /// What an API request needs, if known.
+    pub(super) request: Option<&'a RequestMatch<'a>>,
 }
 
 impl UseCount {
@@ -105,6 +140,14 @@ impl Counts {
         self.is_dirty = true;
         if self.seen.len() < MAX_DISTINCT {
             self.seen.push(seen);
+        }
+    }
+
+    /// The same for requests.
+    pub(super) fn put_back_requests(&mut self, requests: RequestCount) {
+        self.is_dirty = true;
+        if self.requests.len() < MAX_DISTINCT {
+            self.requests.push(requests);
         }
     }
 
@@ -160,7 +203,12 @@ impl Counts {
 
     /// Counts a use with others of the same kind.
     pub(super) fn note(&mut self, verdict: Verdict, presented: PresentedUse<'_>) {
-        let PresentedUse { tail, address, at } = presented;
+        let PresentedUse {
+            tail, address, at, ..
+        } = presented;
+        if let Some(request) = presented.request.filter(|_| verdict.is_accepted()) {
+            self.note_request(request, address, at);
+        }
         if self.is_noted(verdict, tail, address, at) {
             return;
         }
@@ -177,6 +225,25 @@ impl Counts {
             at,
             address,
         });
+    }
+
+    /// Counts a request with others of the same kind, if there is room.
+    fn note_request(&mut self, request: &RequestMatch<'_>, address: Option<IpAddr>, at: Timestamp) {
+        let has_room = self.requests.len() < MAX_DISTINCT;
+        let mut others = self.requests.iter_mut();
+        match others.find(|other| other.kind.is_of(request)) {
+            Some(other) => {
+                other.count = other.count.saturating_add(1);
+                (other.at, other.address) = (at, address);
+            }
+            None if has_room => self.requests.push(RequestCount {
+                kind: RequestKind::of(request),
+                count: 1,
+                at,
+                address,
+            }),
+            None => {}
+        }
     }
 
     /// Increments the count of an existing kind.
@@ -200,11 +267,14 @@ impl Counts {
     }
 
     /// Takes what will be recorded.
-    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend, Vec<MailCount>) {
+    pub(super) fn take(&mut self) -> UnrecordedUse {
         self.is_dirty = false;
-        let unrecorded = std::mem::take(&mut self.unrecorded);
-        let mail = std::mem::take(&mut self.mail);
-        (std::mem::take(&mut self.seen), unrecorded, mail)
+        UnrecordedUse {
+            seen: std::mem::take(&mut self.seen),
+            spent: std::mem::take(&mut self.unrecorded),
+            mail: std::mem::take(&mut self.mail),
+            requests: std::mem::take(&mut self.requests),
+        }
     }
 
     /// Adds what other processes used of the limit in the same window.

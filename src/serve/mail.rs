@@ -155,6 +155,7 @@ impl LoginReport {
             tail: login.tail.as_ref(),
             address: read_address(&self.remote).ok(),
             at: clock,
+            request: None,
         };
         let (verdict, _) = usage_recorder.count(&key_usage, presented, |_| (login.verdict, None));
         Ok(verdict.into_str())

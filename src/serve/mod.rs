@@ -127,7 +127,7 @@ fn max_connections(cores: usize) -> Result<usize, Error> {
 /// Opens the vault and starts every thread, since the system may refuse more later.
 fn open(config: &ServeConfig, cores: usize, notify: Notify) -> Result<App, Error> {
     let source = Arc::new(VaultHandle::open(config.vault.clone(), config.wait)?);
-    let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
+    let usage_recorder = Arc::new(UsageRecorder::new(config.retention, &config.permissions));
     let ended = Arc::new(EndedTerms::default());
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
     let readers = Pool::start("reader", READER_THREADS, || ()).map_err(Error::Thread)?;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::key_usage::{Counts, KeyUsage, MailCount, PresentedUse, Use, UseCount};
+use super::key_usage::{
+    Counts, KeyUsage, MailCount, PresentedUse, RequestCount, UnrecordedUse, Use, UseCount,
+};
 use super::lock::locked;
 use super::vault_handle::VaultHandle;
 use crate::key::{Allowance, Limit, WindowSpend, WindowUse};
-use crate::settings::Retention;
-use crate::usage::{Error, MailEvent, UsageEvent, UsageStore};
+use crate::settings::{Permissions, Retention};
+use crate::usage::{Error, MailEvent, RequestEvent, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
@@ -24,6 +26,8 @@ pub(super) struct UsageRecorder {
     /// The same record once more, to read while another thread writes.
     reader: Mutex<Option<UsageStore>>,
     retention: Retention,
+    /// The permissions as they are defined, in JSON.
+    permissions: String,
     usages: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// The use of secrets that are always refused: dead ones, whose keys may be deleted, and
     /// decoys.
@@ -36,11 +40,12 @@ pub(super) struct UsageRecorder {
 }
 
 impl UsageRecorder {
-    pub(super) fn new(retention: Retention) -> Self {
+    pub(super) fn new(retention: Retention, permissions: &Permissions) -> Self {
         Self {
             usage: Mutex::default(),
             reader: Mutex::default(),
             retention,
+            permissions: permissions.to_json(),
             usages: Mutex::default(),
             refused: Mutex::default(),
             dirty: Mutex::default(),
@@ -180,7 +185,8 @@ impl UsageRecorder {
             taken.add(key_usage);
         }
         let recorded = self.with(&self.usage, source, |usage| {
-            usage.record(&taken.events, &taken.used, &taken.mail_events)
+            let requests = (&taken.request_events[..], &*self.permissions);
+            usage.record(&taken.events, &taken.used, &taken.mail_events, requests)
         });
         match recorded {
             Ok(all) => {
@@ -255,22 +261,35 @@ struct Batch<'a> {
     mail_events: Vec<MailEvent>,
     /// The same counts, and to which keys they belong.
     mail_of: Vec<(MailCount, &'a KeyUsage)>,
+    request_events: Vec<RequestEvent>,
+    /// The same counts, and to which keys they belong.
+    requests_of: Vec<(RequestCount, &'a KeyUsage)>,
 }
 
 impl<'a> Batch<'a> {
     fn add(&mut self, key_usage: &'a KeyUsage) {
-        let (seen, unrecorded, mail) = locked(&key_usage.counts).take();
+        let UnrecordedUse {
+            seen,
+            spent,
+            mail,
+            requests,
+        } = locked(&key_usage.counts).take();
         for mail in mail {
             self.mail_events
                 .extend(key_usage.key.map(|key| mail.of(key)));
             self.mail_of.push((mail, key_usage));
         }
+        for requests in requests {
+            self.request_events
+                .extend(key_usage.key.map(|key| requests.of(key)));
+            self.requests_of.push((requests, key_usage));
+        }
         for seen in seen {
             self.events.push(seen.of(key_usage.key));
             self.seen.push((seen, key_usage));
         }
-        if let Some(key) = key_usage.key.filter(|_| unrecorded.used.count > 0) {
-            self.used.push((key, unrecorded));
+        if let Some(key) = key_usage.key.filter(|_| spent.used.count > 0) {
+            self.used.push((key, spent));
             self.spent_by.push(key_usage);
         }
     }
@@ -281,6 +300,9 @@ impl<'a> Batch<'a> {
         }
         for (mail, key_usage) in self.mail_of {
             locked(&key_usage.counts).note_mail(mail);
+        }
+        for (requests, key_usage) in self.requests_of {
+            locked(&key_usage.counts).put_back_requests(requests);
         }
         for ((_, used), key_usage) in self.used.into_iter().zip(self.spent_by) {
             locked(&key_usage.counts).refund(used);

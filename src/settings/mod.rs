@@ -46,7 +46,7 @@ pub use origins::Origins;
 pub use overrides::Overrides;
 pub use path::expanded;
 pub use pattern::{AddressParts, MAX_ADDRESS, PartTemplate};
-pub use permissions::Permissions;
+pub use permissions::{Permissions, RequestMatch};
 pub use plans::Plans;
 pub use policy::Policy;
 pub use preset::{

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::time::{latest, latest_day};
 use super::write::begin_immediate;
-use super::{Error, UsageStore, day_of, mail, networks, refusals};
+use super::{Error, UsageStore, day_of, mail, networks, refusals, requests};
 
 impl UsageStore {
     /// Whether any use was recorded by a clock that was ahead of this one.
@@ -23,6 +23,7 @@ impl UsageStore {
             Ok(has_uses
                 || networks::has_after(&usage.connection, second)?
                 || mail::has_after(&usage.connection, day, second)?
+                || requests::has_after(&usage.connection, day, second)?
                 || refusals::has_after(&usage.connection, day, second)?)
         })
     }
@@ -66,5 +67,6 @@ fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
         to.execute(query, [seconds])?;
     }
     mail::bring_back(to, now)?;
+    requests::bring_back(to, now)?;
     refusals::bring_back(to, now)
 }

@@ -236,7 +236,9 @@ mod tests {
             recipients,
             at: at(time),
         };
-        usage.record(&[], &[], &[mail]).expect("a record");
+        usage
+            .record(&[], &[], &[mail], (&[], ""))
+            .expect("a record");
     }
 
     fn details(usage: &UsageStore, now: &str) -> Details {

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::is_busy;
-use super::{Error, UsageStore, mail, networks, refusals, write};
+use super::{Error, UsageStore, mail, networks, refusals, requests, write};
 use crate::settings::Retention;
 use crate::vault::{self, Vault};
 
 /// The schema version; newer files are refused.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 /// The oldest version that can be read; it is migrated on the first write.
 const OLDEST_READABLE: i64 = 1;
@@ -120,9 +120,12 @@ impl UsageStore {
         if version.is_none_or(|version| version < 5) {
             transaction.execute_batch(mail::TABLE)?;
         }
+        if version.is_none_or(|version| version < 6) {
+            transaction.execute_batch(requests::TABLES)?;
+        }
         transaction.pragma_update(None, "user_version", VERSION)?;
         if owner.as_deref() != Some(identity) {
-            for table in write::TABLES.into_iter().chain(["about"]) {
+            for table in write::TABLES.into_iter().chain(["definitions", "about"]) {
                 transaction.execute(&format!("DELETE FROM {table}"), [])?;
             }
             let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";

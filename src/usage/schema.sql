@@ -1,5 +1,5 @@
 -- Times are whole seconds since 1970, days whole days since then, UTC. Key 0 is nobody's: what
--- no key could be found for. Nothing here is precious; another version begins anew.
+-- no key could be found for. Nothing here is precious; an older version gets the tables it lacks.
 
 CREATE TABLE about (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),

@@ -7,11 +7,11 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 
 use super::time::{latest, latest_day};
 use super::{
-    ACCEPTED, Error, MailEvent, UNKNOWN_KEY, UsageEvent, UsageStore, day_of, mail, networks,
-    refusals,
+    ACCEPTED, Error, MailEvent, RequestEvent, RequestKind, UNKNOWN_KEY, UsageEvent, UsageStore,
+    day_of, mail, networks, refusals, requests,
 };
 use crate::key::{Tail, WindowSpend, WindowUse};
-use crate::settings::Retention;
+use crate::settings::{Permissions, RequestMatch, Retention};
 use crate::vault::KeyId;
 
 /// How many addresses of a key are kept; those recorded by a clock that was ahead are removed
@@ -19,7 +19,7 @@ use crate::vault::KeyId;
 const MAX_ADDRESSES: i64 = 10;
 
 /// The tables with a key in each row.
-pub(super) const TABLES: [&str; 7] = [
+pub(super) const TABLES: [&str; 8] = [
     "secrets",
     "days",
     "addresses",
@@ -27,11 +27,13 @@ pub(super) const TABLES: [&str; 7] = [
     "refusals",
     "windows",
     "mail",
+    "requests",
 ];
 
 impl UsageStore {
-    /// Records use, what keys have used of their limits since they were last recorded, and mail, in
-    /// one transaction; returns the total use of each limit.
+    /// Records use, what keys have used of their limits since they were last recorded, mail, and
+    /// what requests needed of the permissions, in JSON, in one transaction; returns the total use
+    /// of each limit.
     ///
     /// # Errors
     /// If they cannot be written; nothing was recorded then.
@@ -40,6 +42,7 @@ impl UsageStore {
         events: &[UsageEvent],
         used: &[(KeyId, WindowSpend)],
         mail: &[MailEvent],
+        (requests, permissions): (&[RequestEvent], &str),
     ) -> Result<Vec<WindowUse>, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
         write(&transaction, events, self.retention)?;
@@ -49,6 +52,7 @@ impl UsageStore {
                 note_secret(&transaction, mail.key, tail, mail.at)?;
             }
         }
+        requests::note(&transaction, requests, permissions, self.retention)?;
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
         let all = all.collect::<Result<_, _>>()?;
@@ -59,18 +63,34 @@ impl UsageStore {
 
     /// Decides on a request with a known or unknown key, given the use of its limit so far, and
     /// records the result of `decide`: the verdict, how the secret was presented, and the use of
-    /// the limit.
+    /// the limit. If the request was accepted, also what it needed of these permissions, if known.
     ///
     /// # Errors
     /// If it cannot be recorded; nothing was recorded then.
     pub fn record_request<T>(
         &mut self,
         key: Option<KeyId>,
+        needed: (Option<RequestMatch<'_>>, &Permissions),
         decide: impl FnOnce(WindowUse) -> (T, UsageEvent, Option<WindowSpend>),
     ) -> Result<T, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(UNKNOWN_KEY))?;
         let (outcome, sighting, spent) = decide(used);
+        let request = needed.0.filter(|_| sighting.verdict == ACCEPTED);
+        let request = request.zip(key).map(|(request, key)| RequestEvent {
+            key,
+            kind: RequestKind::of(&request),
+            count: sighting.count,
+            at: sighting.at,
+            address: sighting.address,
+        });
+        let permissions = needed.1.to_json();
+        requests::note(
+            &transaction,
+            request.as_slice(),
+            &permissions,
+            self.retention,
+        )?;
         write(&transaction, &[sighting], self.retention)?;
         if let (Some(key), Some(spent)) = (key, spent) {
             add(&mut transaction.prepare_cached(SPEND)?, key, spent)?;

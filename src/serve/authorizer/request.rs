@@ -20,7 +20,7 @@ use crate::serve::usage_recorder::UsageRecorder;
 use crate::serve::vault_handle::{Snapshot, VaultHandle, VaultVersion};
 use crate::settings::Permissions;
 use crate::vault::{Error, FoundSecret, Record, StoredSecret};
-use crate::verify::{Question, Verdict, allowance, judge};
+use crate::verify::{Need, Question, Verdict, allowance, judge};
 
 /// Decides on presented secrets.
 #[derive(Debug)]
@@ -301,6 +301,7 @@ impl Authorizer {
             tail,
             address: asked.address,
             at: now,
+            request: None,
         };
         self.usage_recorder
             .count(key_usage, presented, |_| (verdict, None));
@@ -312,10 +313,15 @@ impl Authorizer {
     }
 
     fn judge(&self, known: Arc<CachedSecret>, asked: AuthRequest<'_>, now: Timestamp) -> Decision {
+        let request = match asked.question.need {
+            Need::Request { method, target } => self.permissions.matching(method, target),
+            _ => None,
+        };
         let presented = PresentedUse {
             tail: Some(&known.secret.tail),
             address: asked.address,
             at: now,
+            request: request.as_ref(),
         };
         let at = self.ended.time(&known.secret, now);
         let decide = |used: WindowUse| {

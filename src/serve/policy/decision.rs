@@ -155,6 +155,7 @@ impl App {
             tail: Some(&secret.tail),
             address: request.address,
             at: now,
+            request: None,
         };
         let at = self.ended.time(secret, now);
         let (verdict, left) =
@@ -196,6 +197,7 @@ impl App {
             tail,
             address: request.address,
             at: now,
+            request: None,
         };
         self.usage_recorder
             .count(key_usage, presented, |_| (verdict, None));
