@@ -162,20 +162,14 @@ impl<'a> KeyCheck<'a> {
     /// No findings must not suggest that usage was watched if nothing was recorded.
     fn warn_of_unrecorded_use(&self, ui: &Ui) {
         let unused = self.given.unused.unwrap_or(self.policy.unused);
-        match self.recorded_since {
-            None if self.uses.are_missing() => ui
-                .warn("no usage is recorded in this vault: cannot find unused keys or unusual use"),
-            Some(start) => {
-                let (begun, end) = (self.display.date(start), unused.due(start));
-                if let Some(end) = end.filter(|&end| end > self.display.now) {
-                    let end = self.display.date(end);
-                    ui.warn(format!(
-                        "usage has been recorded only since {begun}: never-used keys are reported from \
-                         {end} on"
-                    ));
-                }
-            }
-            None => {}
+        let Some(start) = self.recorded_since else {
+            let effect = "cannot find unused keys or unusual use";
+            return self.uses.warn_if_missing(effect, ui);
+        };
+        if let Some(end) = unused.due(start).filter(|&end| end > self.display.now) {
+            let end = self.display.date(end);
+            let effect = format!("never-used keys are reported from {end} on");
+            UsageReader::warn_of_beginning(start, Some(&effect), self.display, ui);
         }
     }
 

@@ -143,7 +143,8 @@ impl Context {
         Ok(selected)
     }
 
-    /// A key does not count as unused where nothing was recorded.
+    /// Warns a reader if it is not known for so long which keys were unused: they count as unused
+    /// nevertheless.
     pub fn warn_of_unrecorded_use(
         &self,
         unused_since: Option<Timestamp>,
@@ -156,15 +157,11 @@ impl Context {
         let ui = &self.ui;
         match uses.since(ui) {
             Some(start) if start <= unused_since => {}
-            Some(start) => ui.warn(format!(
-                "usage has been recorded only since {}: keys may have been used before",
-                display.date(start)
-            )),
-            // Unreadable data was already reported.
-            None if uses.are_missing() => ui.warn(
-                "no usage is recorded in this vault: keys count as unused since they were created",
-            ),
-            None => {}
+            Some(start) => {
+                let effect = "keys may have been used before";
+                UsageReader::warn_of_beginning(start, Some(effect), display, ui);
+            }
+            None => uses.warn_if_missing("keys count as unused since they were created", ui),
         }
     }
 }

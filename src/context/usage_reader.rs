@@ -12,8 +12,10 @@ use crate::context::key_selector::KeyFilter;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Key;
-use crate::ui::Ui;
-use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageStore};
+use crate::ui::{DisplayContext, Ui};
+use crate::usage::{
+    self, Details, RecentRequests, RefusalFilter, RefusalSummary, Summary, UsageStore,
+};
 use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
 use crate::verify::Verdict;
 
@@ -100,6 +102,28 @@ impl UsageReader {
         if self.are_missing() {
             ui.note(NOTHING_RECORDED);
         }
+    }
+
+    /// Warns that no usage was ever recorded, and what follows from that.
+    pub fn warn_if_missing(&self, effect: &str, ui: &Ui) {
+        if self.are_missing() {
+            ui.warn(format!("no usage is recorded in this vault: {effect}"));
+        }
+    }
+
+    /// Warns that usage is recorded only since then, and what follows from that.
+    pub fn warn_of_beginning(
+        since: Timestamp,
+        effect: Option<&str>,
+        display: &DisplayContext,
+        ui: &Ui,
+    ) {
+        let since = display.date(since);
+        let effect = effect.map(|effect| format!(": {effect}"));
+        let effect = effect.unwrap_or_default();
+        ui.warn(format!(
+            "usage has been recorded only since {since}{effect}"
+        ));
     }
 
     fn warn_unreadable(&mut self, error: &usage::Error, ui: &Ui) {
@@ -204,6 +228,17 @@ impl UsageReader {
             })
         });
         used.collect()
+    }
+
+    /// The recent requests of each key, as far as any were accepted.
+    pub fn recent_requests(
+        &mut self,
+        records: &[Record],
+        ui: &Ui,
+    ) -> HashMap<KeyId, RecentRequests> {
+        let keys: Vec<_> = records.iter().map(|record| record.id).collect();
+        let now = self.now;
+        self.read(ui, |usage| usage.recent_requests(&keys, now))
     }
 
     /// The recent refusals of a key's dead secrets.

@@ -56,8 +56,7 @@ impl MonthReview<'_> {
         self.uses.note_if_missing(ui);
         let since = self.uses.since(ui);
         if let Some(since) = since.filter(|&since| day_of(since) > self.month.days().0) {
-            let date = self.display.date(since);
-            ui.warn(format!("usage has been recorded only since {date}"));
+            UsageReader::warn_of_beginning(since, None, self.display, ui);
         }
     }
 
