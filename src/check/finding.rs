@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use super::held::HeldSecret;
-use crate::key::KeyName;
+use crate::key::{KeyName, Permission};
 
 /// How far in the future the suggested command extends a key's expiry.
 pub const EXTENSION: &str = "90d";
@@ -154,6 +154,17 @@ pub enum Finding {
         /// When the key was created.
         made_at: Timestamp,
     },
+    /// The key has more permission than it uses, and the settings forbid that.
+    ExcessPermission {
+        /// Its permission.
+        has: Permission,
+        /// The narrowest one that allows all of its requests.
+        enough: Permission,
+        /// How many there were.
+        count: u64,
+        /// The last time.
+        last_at: Timestamp,
+    },
     /// The key has never been used.
     NeverUsed {
         /// When it was created.
@@ -198,6 +209,7 @@ impl Finding {
             | Self::NoExpiry { made_at: at }
             | Self::LongLived { made_at: at, .. }
             | Self::NoLimit { made_at: at }
+            | Self::ExcessPermission { last_at: at, .. }
             | Self::NeverUsed { made_at: at, .. } => Some(at),
             Self::Expired { .. } | Self::Expiring { .. } => None,
         }
@@ -212,6 +224,7 @@ impl Finding {
             | Self::DeadSecretUsed { .. }
             | Self::NoExpiry { .. }
             | Self::NoLimit { .. }
+            | Self::ExcessPermission { .. }
             | Self::NotDelivered { .. } => None,
             Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
@@ -243,7 +256,10 @@ impl Finding {
             Self::RotationDue { .. } => 3,
             Self::RotationUnfinished { .. } => 4,
             Self::Unused { .. } | Self::NeverUsed { .. } => 5,
-            Self::NoExpiry { .. } | Self::LongLived { .. } | Self::NoLimit { .. } => 6,
+            Self::NoExpiry { .. }
+            | Self::LongLived { .. }
+            | Self::NoLimit { .. }
+            | Self::ExcessPermission { .. } => 6,
         };
         (rank, self.due_at(), Reverse(self.since_at()))
     }
@@ -291,6 +307,9 @@ impl Finding {
                 is_extended: true, ..
             }
             | Self::NoExpiry { .. } => format!("set {name} --expires {EXTENSION}"),
+            Self::ExcessPermission { enough, .. } => {
+                format!("set {name} --permission {enough} --dry-run")
+            }
             Self::RotationDue {
                 is_rotating: false, ..
             } => format!("rotate {name}"),

@@ -1,11 +1,13 @@
 //! Decides what needs attention about a key, so that all commands agree.
 
+mod excess;
 mod finding;
 mod held;
 mod required;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod unusual;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
+pub use excess::excess_permission;
 pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
 pub use held::{HeldSecret, other_login};
 pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
+pub use trial::PermissionTrial;
 
 /// What is known of a key.
 #[derive(Debug)]

@@ -59,6 +59,7 @@ fn known(age: i64) -> Known {
             max_lifetime: Term::Never,
             requires_expiry: false,
             requires_limit: false,
+            requires_least_permission: false,
             grace: "24h".parse().expect("a grace period"),
             settle: "1h".parse().expect("a span"),
             has_grace: false,

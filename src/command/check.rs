@@ -1,9 +1,13 @@
 //! `postkey check`: lists what needs attention.
 
+mod output;
+
+use std::collections::HashMap;
+
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
+use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used, excess_permission};
 use crate::context::Context;
 use crate::context::key_selector::KeyProperties;
 use crate::context::selection;
@@ -12,10 +16,12 @@ use crate::context::usage_reader::UsageReader;
 use crate::delivery::not_delivered;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{KeyName, Kind, Term};
-use crate::settings::{Policy, Settings};
-use crate::ui::{DisplayContext, FindingView, Format, KeyGauges, Listing, Reminders, Ui, counted};
+use crate::key::{KeyName, Term};
+use crate::settings::Settings;
+use crate::ui::{DisplayContext, Ui, counted};
+use crate::usage::RecentRequests;
 use crate::vault::{Record, SortOrder, Vault};
+use output::CheckOutput;
 
 /// List what needs attention, for cron and CI
 ///
@@ -75,7 +81,7 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
-    watch.settings = args.delivered.then(|| context.settings.clone());
+    watch.reads_back = args.delivered;
     let status = match names {
         Some(names) => each(&names, context, |wanted, context| {
             watch.one(&wanted.name, &context.ui)
@@ -102,34 +108,15 @@ struct KeyCheck<'a> {
     /// When recording of usage began.
     recorded_since: Option<Timestamp>,
     given: RuleOverrides,
-    policy: Policy,
-    /// The secret managers and the mail server, if secrets are read back.
-    settings: Option<Settings>,
+    settings: Settings,
+    /// Whether secrets are read back from where they were delivered.
+    reads_back: bool,
     display: &'a DisplayContext,
     output: CheckOutput<'a>,
     /// How many keys were checked.
     keys: usize,
     /// How many of them need attention.
     found: usize,
-}
-
-/// Where the result goes.
-enum CheckOutput<'a> {
-    /// Findings, written as they are found.
-    Stream(Listing<'a>, &'a DisplayContext),
-    /// Findings that are sorted at the end.
-    Gathered(Vec<KeyFinding>, Listing<'a>, &'a DisplayContext),
-    /// Reminders, written as they are found.
-    Calendar(Reminders<'a>),
-    /// Gauges, findings among them.
-    Gauges(KeyGauges),
-}
-
-/// A finding about a key.
-struct KeyFinding {
-    name: KeyName,
-    kind: Kind,
-    finding: Finding,
 }
 
 impl<'a> KeyCheck<'a> {
@@ -145,8 +132,8 @@ impl<'a> KeyCheck<'a> {
             recorded_since: None,
             vault,
             given,
-            policy: context.settings.policy,
-            settings: None,
+            settings: context.settings.clone(),
+            reads_back: false,
             display,
             output,
             keys: 0,
@@ -161,7 +148,7 @@ impl<'a> KeyCheck<'a> {
 
     /// No findings must not suggest that usage was watched if nothing was recorded.
     fn warn_of_unrecorded_use(&self, ui: &Ui) {
-        let unused = self.given.unused.unwrap_or(self.policy.unused);
+        let unused = self.given.unused.unwrap_or(self.settings.policy.unused);
         let Some(start) = self.recorded_since else {
             let effect = "cannot find unused keys or unusual use";
             return self.uses.warn_if_missing(effect, ui);
@@ -229,6 +216,10 @@ impl<'a> KeyCheck<'a> {
             Some(since) => self.uses.used(records, &secrets, (since, now), ui),
             None => vec![None; records.len()],
         };
+        let requests = match self.settings.policy.requires_least_permission {
+            true => self.uses.recent_requests(records, ui),
+            false => HashMap::new(),
+        };
         for (record, used) in records.iter().zip(used) {
             let secrets = secrets.remove(&record.id).unwrap_or_default();
             let own = policies.remove(&record.id).unwrap_or_default();
@@ -237,21 +228,33 @@ impl<'a> KeyCheck<'a> {
                 secrets: &secrets,
                 used,
             };
-            let rules = Rules::new(&self.given, &own, &self.policy);
+            let rules = Rules::new(&self.given, &own, &self.settings.policy);
             self.keys += 1;
-            let is_found = self.output.take(record, &known, &rules, now)?;
-            let settings = self.settings.as_ref();
-            let elsewhere = settings.map(|settings| not_delivered(record, settings, &self.vault));
-            let is_elsewhere = match elsewhere.transpose()?.flatten() {
-                Some(finding) => {
-                    let key = &record.key;
-                    self.output.push(&key.name, key.kind(), finding)?
-                }
-                None => false,
+            let mut is_found = self.output.take(record, &known, &rules, now)?;
+            let elsewhere = match self.reads_back {
+                true => not_delivered(record, &self.settings, &self.vault)?,
+                false => None,
             };
-            self.found += usize::from(is_found || is_elsewhere);
+            let excess = self.excess(record, requests.get(&record.id));
+            for finding in elsewhere.into_iter().chain(excess) {
+                let key = &record.key;
+                is_found |= self.output.push(&key.name, key.kind(), finding)?;
+            }
+            self.found += usize::from(is_found);
         }
         Ok(())
+    }
+
+    /// The finding that a key has more permission than it uses, if that is forbidden.
+    fn excess(&self, record: &Record, requests: Option<&RecentRequests>) -> Option<Finding> {
+        let since = self.recorded_since?;
+        excess_permission(
+            &record.key,
+            requests?,
+            since,
+            &self.settings.permissions,
+            self.display.now,
+        )
     }
 
     fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
@@ -266,102 +269,6 @@ impl<'a> KeyCheck<'a> {
             found => ui.note(format!("{found} of {keys} need attention")),
         }
         Ok(status)
-    }
-}
-
-impl<'a> CheckOutput<'a> {
-    fn begin(vault: &Vault, display: &'a DisplayContext, ui: &Ui) -> Result<Self, Error> {
-        Ok(match ui.format {
-            Format::Ics => {
-                let identity = vault.identity()?.unwrap_or_default();
-                Self::Calendar(ui.reminders(&identity, display)?)
-            }
-            Format::Prometheus => Self::Gauges(KeyGauges::new(display.now)),
-            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(display), display),
-            _ => Self::Gathered(Vec::new(), ui.listing(display), display),
-        })
-    }
-
-    fn is_connected(&self) -> bool {
-        match self {
-            Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_connected(),
-            Self::Calendar(reminders) => reminders.is_connected(),
-            Self::Gauges(_) => true,
-        }
-    }
-
-    /// Whether findings are listed, and decide the exit status.
-    fn is_listing(&self) -> bool {
-        matches!(self, Self::Stream(..) | Self::Gathered(..))
-    }
-
-    /// Adds what was found about a key; returns whether it needs attention.
-    fn take(
-        &mut self,
-        record: &Record,
-        known: &KeyFacts<'_>,
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let (name, kind) = (&record.key.name, record.key.kind());
-        match self {
-            Self::Calendar(reminders) => {
-                for reminder in known.reminders(rules, now) {
-                    reminders.push(record.id, known.key, reminder)?;
-                }
-                return Ok(false);
-            }
-            Self::Gauges(gauges) => {
-                let used_at = known.used.as_ref().and_then(|used| used.last_used_at);
-                gauges.push(known.key, used_at);
-                for reminder in known.reminders(rules, now) {
-                    gauges.push_reminder(known.key, reminder);
-                }
-            }
-            Self::Stream(..) | Self::Gathered(..) => {}
-        }
-        let mut is_found = false;
-        for finding in known.findings(rules, now) {
-            is_found |= self.push(name, kind, finding)?;
-        }
-        Ok(is_found)
-    }
-
-    /// Adds a finding; returns whether it counts for the exit status.
-    fn push(&mut self, name: &KeyName, kind: Kind, finding: Finding) -> Result<bool, Error> {
-        match self {
-            Self::Stream(listing, display) => {
-                listing.push(&FindingView::new(name, kind, &finding, display))?;
-            }
-            Self::Gathered(all, ..) => all.push(KeyFinding {
-                name: name.clone(),
-                kind,
-                finding,
-            }),
-            Self::Gauges(gauges) => gauges.push_finding(name, kind, &finding),
-            Self::Calendar(_) => {}
-        }
-        Ok(self.is_listing())
-    }
-
-    fn finish(self) -> Result<(), Error> {
-        match self {
-            Self::Stream(listing, _) => listing.finish::<FindingView<'_>>(),
-            Self::Calendar(reminders) => reminders.finish(),
-            Self::Gauges(gauges) => gauges.finish(),
-            Self::Gathered(mut all, mut listing, display) => {
-                all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
-                for found in &all {
-                    let KeyFinding {
-                        name,
-                        kind,
-                        finding,
-                    } = found;
-                    listing.push(&FindingView::new(name, *kind, finding, display))?;
-                }
-                listing.finish::<FindingView<'_>>()
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `postkey set`: changes a key's name, description, labels, restrictions, expiry and policy.
 
 mod change;
+mod narrowing;
 mod questions;
 
 use clap::Args;
@@ -23,6 +24,9 @@ use change::RequestedChange;
 /// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
 /// nothing is given.
 ///
+/// A new permission is compared with the recorded use: --dry-run tells which requests of the last 30
+/// days it would have refused. Without --dry-run, that is a warning, and on a terminal a question.
+///
 /// The flags that begin with --where select keys instead of a name, and all of them are changed or
 /// none: on a terminal it shows them and asks for confirmation. If no key matches, it exits 0.
 ///
@@ -35,6 +39,7 @@ Examples:
   postkey set web --name shop --description 'the web shop'
   postkey set web --label env=prod,team=shop --owner team-shop --clear-label tier
   postkey set reports --permission read-only --limit 1000/hour
+  postkey set reports --permission read-only --dry-run
   postkey set newsletter --sender example.com,null --network any
   postkey set --where-label env=test --expires 30d --dry-run
   postkey set backup --rotate-every 365d --unused-after never
@@ -77,6 +82,10 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     if !wanted.has_change() && !questions::ask_change(&mut wanted, &name, context)? {
         return Ok(selection::report_cancelled(context));
     }
+    if !is_narrowing_confirmed(&wanted, &name, args.dry_run, context)? {
+        context.ui.note("nothing was changed");
+        return Ok(ExitStatus::No);
+    }
     set(&wanted, &EditedKeys::Named(&name), args.dry_run, context)
 }
 
@@ -90,12 +99,39 @@ fn set_selected(args: &Set, context: &Context) -> Result<ExitStatus, Error> {
     if !wanted.has_change() {
         return Err(Error::usage("nothing to change").with_hint(CHANGES));
     }
-    let keys = context.select(&args.selector, QUESTION.fits, &context.open()?)?;
+    let vault = context.open()?;
+    let keys = context.select(&args.selector, QUESTION.fits, &vault)?;
+    if let Some(permission) = wanted.bounds.permission(context)? {
+        narrowing::report(keys.records(), &permission, &vault, args.dry_run, context);
+    }
     let is_dry_run = args.dry_run.is_dry_run;
     if !keys.are_none() && !is_dry_run && !keys.is_confirmed(VERB, context)? {
         return Ok(ExitStatus::No);
     }
     set(wanted, &EditedKeys::Selected(&keys), args.dry_run, context)
+}
+
+/// Warns if a new permission would have refused recorded requests, and asks on a terminal whether
+/// to set it nevertheless.
+fn is_narrowing_confirmed(
+    wanted: &RequestedChange,
+    name: &KeyName,
+    dry_run: DryRun,
+    context: &Context,
+) -> Result<bool, Error> {
+    let Some(permission) = wanted.bounds.permission(context)? else {
+        return Ok(true);
+    };
+    let vault = context.open()?;
+    let record = vault.find(name)?;
+    let is_any_refused =
+        narrowing::report([&record].into_iter(), &permission, &vault, dry_run, context);
+    match is_any_refused && !dry_run.is_dry_run && !context.is_yes && context.ui.is_interactive() {
+        true => context
+            .ui
+            .confirm(&format!("Set the permission of `{name}` anyway?")),
+        false => Ok(true),
+    }
 }
 
 fn set(

@@ -117,6 +117,10 @@ impl Settings {
                 "policy.require_limit",
                 self.policy.requires_limit.to_string(),
             ),
+            (
+                "policy.require_least_permission",
+                self.policy.requires_least_permission.to_string(),
+            ),
             ("policy.grace", self.policy.grace.to_string()),
             ("policy.settle", self.policy.settle.to_string()),
             ("usage.keep", format!("{}d", self.retention.days())),

@@ -75,6 +75,7 @@ pub(super) struct PolicyFile {
     pub(super) max_lifetime: Option<Term>,
     pub(super) require_expiry: Option<bool>,
     pub(super) require_limit: Option<bool>,
+    pub(super) require_least_permission: Option<bool>,
     #[serde(deserialize_with = "text")]
     pub(super) grace: Option<Grace>,
     #[serde(deserialize_with = "text")]

@@ -24,6 +24,8 @@ pub struct Policy {
     pub requires_expiry: bool,
     /// Whether keys must have a limit.
     pub requires_limit: bool,
+    /// Whether API keys must not have more permission than they use.
+    pub requires_least_permission: bool,
     /// How long an automatic rotation may take before it must end.
     pub grace: Grace,
     /// How long an old secret must be unused before an automatic rotation retires it.
@@ -46,6 +48,7 @@ impl Policy {
             max_lifetime: file.max_lifetime.unwrap_or(Term::Never),
             requires_expiry: file.require_expiry.unwrap_or_default(),
             requires_limit: file.require_limit.unwrap_or_default(),
+            requires_least_permission: file.require_least_permission.unwrap_or_default(),
             grace: file.grace.unwrap_or(built_in("24h")),
             settle: file.settle.unwrap_or(built_in("1h")),
             has_grace: file.grace.is_some(),

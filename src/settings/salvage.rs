@@ -15,7 +15,7 @@ use super::nearest;
 use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 50] = [
+const ALL: [&str; 51] = [
     "vault",
     "vaults",
     "wait",
@@ -41,6 +41,7 @@ const ALL: [&str; 50] = [
     "max_lifetime",
     "require_expiry",
     "require_limit",
+    "require_least_permission",
     "grace",
     "settle",
     "keep",
@@ -263,7 +264,7 @@ mod tests {
             // No other setting may be mistaken for it.
             (
                 format!(
-                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\nusername = \"{{name}}_x\"\n[vaults]\nprod = \"/p.db\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\ngrace = \"1d\"\nsettle = \"1h\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\nusername = \"{{name}}_x\"\n[vaults]\nprod = \"/p.db\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\nrequire_least_permission = true\ngrace = \"1d\"\nsettle = \"1h\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
                 ),
                 true,
                 1,

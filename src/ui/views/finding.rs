@@ -10,6 +10,7 @@ use crate::key::{KeyName, Kind, quoted};
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
+use crate::usage::REQUEST_DAYS;
 
 /// A finding about a key.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
@@ -162,6 +163,12 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             format!("expires {expires}; the latest allowed is {latest}")
         }
         Finding::NoLimit { .. } => "has no limit".to_owned(),
+        Finding::ExcessPermission {
+            has, enough, count, ..
+        } => {
+            let requests = counted(*count, "request", "requests");
+            format!("has {has}, but {enough} allows all {requests} of the last {REQUEST_DAYS} days")
+        }
         Finding::NeverUsed { made_at, .. } => format!("never used, created {}", when(*made_at)),
     }
 }
