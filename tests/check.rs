@@ -3,6 +3,7 @@
 mod calendar;
 mod dead;
 mod decoys;
+mod excess;
 mod findings;
 mod formats;
 mod gauges;

@@ -6,6 +6,7 @@ mod limits;
 mod mail;
 mod migration;
 mod month;
+mod narrowing;
 mod refusals;
 mod unused;
 

@@ -32,3 +32,114 @@ pub fn excess_permission(
         last_at: requests.recorded.iter().map(|kind| kind.last_at).max()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::key::{Access, Limit};
+    use crate::usage::{RecordedRequests, RequestKind};
+
+    const DAY: i64 = 86_400;
+    const NOW: i64 = 20_000 * DAY + 43_200;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn key(permission: &str) -> Key {
+        let access = Access::Api {
+            permission: permission.parse().expect("a permission"),
+            limit: Limit::None,
+        };
+        let tail = "a".repeat(16).parse().expect("a tail");
+        Key::new("ci".parse().expect("a name"), access, tail, at(0))
+    }
+
+    /// The use by these requests: `GET /v3/contacts`
+    fn requests(all: &[&str], permissions: &Permissions) -> RecentRequests {
+        let recorded = all.iter().map(|request| {
+            let (method, target) = request.split_once(' ').expect("a request");
+            let matched = permissions.matching(method, target).expect("it is allowed");
+            RecordedRequests {
+                kind: RequestKind::of(&matched),
+                permissions: Some(Rc::new(permissions.clone())),
+                count: 10,
+                last_at: at(NOW - DAY),
+                address: None,
+            }
+        });
+        RecentRequests {
+            accepted: 10 * all.len() as u64,
+            recorded: recorded.collect(),
+        }
+    }
+
+    fn enough(key: &Key, used: &RecentRequests, since: i64) -> Option<String> {
+        let permissions = Permissions::default();
+        match excess_permission(key, used, at(since), &permissions, at(NOW))? {
+            Finding::ExcessPermission { enough, .. } => Some(enough.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_narrowest_permission_that_allows_all_requests_is_suggested() {
+        let permissions = Permissions::default();
+        for (has, all, suggested) in [
+            ("full", &["GET /v3/contacts"][..], Some("read-only")),
+            (
+                "full",
+                &["GET /v3/contacts", "PUT /v3/contacts/7"],
+                Some("contacts"),
+            ),
+            ("full", &["POST /v3/smtp/email"], Some("send-only")),
+            ("full", &["POST /v3/smtp/email", "GET /v3/smtp/email"], None),
+            ("full", &["DELETE /x"], None),
+            ("full", &[], None),
+            ("read-only", &["GET /v3/contacts"], None),
+            ("contacts", &["GET /v3/contacts"], None),
+        ] {
+            let used = requests(all, &permissions);
+            let found = enough(&key(has), &used, NOW - 90 * DAY);
+            assert_eq!(found.as_deref(), suggested, "{has} {all:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_suggested_unless_all_use_of_30_days_is_known() {
+        let permissions = Permissions::default();
+        let used = || requests(&["GET /x"], &permissions);
+        for (days, is_found) in [(90, true), (30, true), (29, false), (0, false)] {
+            let found = enough(&key("full"), &used(), NOW - days * DAY);
+            assert_eq!(found.is_some(), is_found, "{days}");
+        }
+        let with_unknown = RecentRequests {
+            accepted: 11,
+            ..used()
+        };
+        assert_eq!(enough(&key("full"), &with_unknown, 0), None);
+        let mut unreadable = used();
+        unreadable.recorded[0].permissions = None;
+        assert_eq!(
+            enough(&key("full"), &unreadable, 0).as_deref(),
+            Some("read-only")
+        );
+        let inactive = Key {
+            status: Status::Inactive,
+            ..key("full")
+        };
+        let expired = Key {
+            expires_at: Some(at(NOW)),
+            ..key("full")
+        };
+        let decoy = Key {
+            is_decoy: true,
+            ..key("full")
+        };
+        for key in [inactive, expired, decoy] {
+            assert_eq!(enough(&key, &used(), 0), None, "{key:?}");
+        }
+    }
+}

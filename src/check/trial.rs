@@ -62,34 +62,183 @@ impl<'a> PermissionTrial<'a> {
 
 /// Whether these rules would have allowed requests; `None` if the record does not tell, since it
 /// has no paths and the rules are newer.
-fn would_allow(rules: &[&Rule], kind: &RecordedRequests) -> Option<bool> {
+fn would_allow(rules: &[&Rule], requests: &RecordedRequests) -> Option<bool> {
+    let (kind, matched) = (&requests.kind, requests.kind.rule());
+    let matched = matched.as_ref();
+    let has_method = |own: &&&Rule| own.allows_method(kind.method());
     let is_covered = |rule: &Rule| {
-        let mut rules = rules.iter().filter(|own| own.allows_method(&kind.method));
-        rules.any(|own| own.includes_path(rule))
+        rules
+            .iter()
+            .filter(has_method)
+            .any(|own| own.includes_path(rule))
     };
-    if kind.rule.as_ref().is_some_and(is_covered) {
+    if matched.is_some_and(is_covered) {
         return Some(true);
     }
-    let then = kind.permissions.as_deref()?;
-    let rules_of = |name: &str| then.rules(name).collect::<Vec<_>>();
+    let then = requests.permissions.as_deref();
+    let rules_of = |name: &str| -> Vec<&Rule> {
+        let rules = then.into_iter().flat_map(|then| then.rules(name));
+        rules.collect()
+    };
     // All of what allowed them then is allowed now.
-    let is_kept = |name: &String| {
+    let is_kept = |name: &str| {
         let all = rules_of(name);
         let is_included = |rule: &&Rule| rules.iter().any(|own| own.includes(rule));
         !all.is_empty() && all.iter().all(is_included)
     };
-    if kind.allowed_by.iter().any(is_kept) {
+    if kind.allowed_by().any(is_kept) {
         return Some(true);
     }
-    // None of what is allowed now was allowed by what refused them then.
-    let is_refusing = |name: &&str| !kind.allowed_by.iter().any(|own| own == name);
-    let refused_by: Vec<&Rule> = then
-        .names()
-        .filter(is_refusing)
-        .flat_map(rules_of)
-        .collect();
+    // All of what is allowed now is elsewhere, or was part of what refused them then.
+    let is_refusing = |name: &&str| kind.allowed_by().all(|own| own != *name);
+    let names = then.into_iter().flat_map(Permissions::names);
+    let refused_by: Vec<&Rule> = names.filter(is_refusing).flat_map(rules_of).collect();
     let is_refused = |own: &&Rule| {
-        !own.allows_method(&kind.method) || refused_by.iter().any(|rule| rule.includes(own))
+        !own.allows_method(kind.method())
+            || matched.is_some_and(|rule| !own.shares_paths(rule))
+            || refused_by.iter().any(|rule| rule.includes(own))
     };
     rules.iter().all(is_refused).then_some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::usage::RequestKind;
+
+    /// Permissions with those of the settings, as JSON.
+    fn permissions(own: &str) -> Permissions {
+        let built_in = Permissions::default().to_json();
+        let all = match own {
+            "" => built_in,
+            own => format!("{},{own}}}", built_in.trim_end_matches('}')),
+        };
+        Permissions::from_json(&all).expect("permissions")
+    }
+
+    /// A recorded request: `GET /v3/contacts`
+    fn recorded(request: &str, then: &Permissions) -> RecordedRequests {
+        let (method, target) = request.split_once(' ').expect("a request");
+        let matched = then.matching(method, target).expect("it is allowed");
+        RecordedRequests {
+            kind: RequestKind::of(&matched),
+            permissions: Some(Rc::new(then.clone())),
+            count: 1,
+            last_at: jiff::Timestamp::UNIX_EPOCH,
+            address: None,
+        }
+    }
+
+    #[test]
+    fn a_permission_is_tried_as_far_as_the_record_tells() {
+        let reports = r#""reports":["GET /v3/reports/*","POST /v3/*/stats"]"#;
+        for (then, now, permission, request, is_allowed) in [
+            ("", "", "read-only", "GET /x", Some(true)),
+            ("", "", "read-only", "POST /v3/contacts", Some(false)),
+            ("", "", "contacts", "POST /v3/contacts", Some(true)),
+            ("", "", "contacts", "DELETE /x", Some(false)),
+            ("", "", "full", "DELETE /x", Some(true)),
+            ("", "", "gone", "GET /x", Some(false)),
+            ("", "", "read-only", "purge /x", Some(false)),
+            // As it was defined then.
+            (reports, reports, "reports", "GET /v3/reports/7", Some(true)),
+            (reports, reports, "reports", "GET /v3/others/7", Some(false)),
+            // It was not defined then.
+            ("", reports, "reports", "GET /v3/reports/7", None),
+            ("", reports, "reports", "GET /v3/contacts", Some(false)),
+            ("", reports, "reports", "PUT /v3/reports/7", Some(false)),
+            ("", reports, "reports", "POST /v3/smtp/stats", None),
+            ("", r#""all":["* /*"]"#, "all", "GET /x", Some(true)),
+            ("", r#""all":["* /*"]"#, "all", "DELETE /x", Some(true)),
+            ("", r#""delete":["DELETE /x"]"#, "delete", "DELETE /x", None),
+            // It has changed.
+            (
+                reports,
+                r#""reports":["* /v3/reports/*"]"#,
+                "reports",
+                "GET /v3/reports/7",
+                Some(true),
+            ),
+            (
+                reports,
+                r#""reports":["GET /v3/reports/7"]"#,
+                "reports",
+                "GET /v3/reports/7",
+                None,
+            ),
+            (
+                reports,
+                r#""reports":["GET /v3/reports/7/*"]"#,
+                "reports",
+                "GET /v3/contacts/7",
+                Some(false),
+            ),
+            // It has another name.
+            (
+                reports,
+                r#""figures":["GET /v3/reports/*"]"#,
+                "figures",
+                "GET /v3/reports/7",
+                Some(true),
+            ),
+            (
+                reports,
+                r#""figures":["GET /v3/reports/7"]"#,
+                "figures",
+                "GET /v3/x",
+                Some(false),
+            ),
+        ] {
+            let kind = recorded(request, &permissions(then));
+            let now = permissions(now);
+            let rules: Vec<&Rule> = now.rules(permission).collect();
+            let case = format!("{then} {permission} {request}");
+            assert_eq!(would_allow(&rules, &kind), is_allowed, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_read_decides_nothing() {
+        let now = permissions("");
+        for (permission, request, is_allowed) in [
+            ("read-only", "GET /x", Some(true)),
+            ("contacts", "GET /x", None),
+            ("send-only", "GET /x", Some(false)),
+            ("contacts", "GET /v3/contacts", Some(true)),
+        ] {
+            let kind = RecordedRequests {
+                permissions: None,
+                ..recorded(request, &now)
+            };
+            let rules: Vec<&Rule> = now.rules(permission).collect();
+            assert_eq!(would_allow(&rules, &kind), is_allowed, "{permission}");
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_and_those_that_are_not_known_apart() {
+        let then = permissions("");
+        let of = |request, count, second| RecordedRequests {
+            count,
+            last_at: jiff::Timestamp::from_second(second).expect("a time"),
+            ..recorded(request, &then)
+        };
+        let requests = RecentRequests {
+            accepted: 50,
+            recorded: vec![
+                of("POST /v3/contacts", 2, 9),
+                of("GET /v3/contacts", 30, 8),
+                of("DELETE /x", 5, 7),
+            ],
+        };
+        let read_only = "read-only".parse().expect("a permission");
+        let trial = PermissionTrial::of(&requests, &read_only, &then);
+        assert_eq!((trial.accepted, trial.refused_count), (50, 7));
+        assert_eq!((trial.unrecorded, trial.undecided), (13, 0));
+        assert_eq!(trial.refused[0].kind.method(), "DELETE");
+        assert_eq!(trial.last_refused().map(|last| last.count), Some(2));
+        assert!(!trial.allows_all());
+    }
 }

@@ -86,6 +86,22 @@ impl Rule {
         self.segments.len() == other.segments.len()
     }
 
+    /// Whether some path is among both its paths and those of another rule.
+    pub fn shares_paths(&self, other: &Self) -> bool {
+        let mut pairs = self.segments.iter().zip(&other.segments).enumerate();
+        let is_end = |rule: &Self, at| at == rule.segments.len() - 1 && rule.segments[at] == ANY;
+        let meets = |(at, (own, others)): (usize, (&CompactString, &CompactString))| {
+            if is_end(self, at) || is_end(other, at) {
+                return Some(true);
+            }
+            let is_one = |any: &str, one: &str| any == ANY && !one.is_empty();
+            let is_apart = own != others && !is_one(own, others) && !is_one(others, own);
+            is_apart.then_some(false)
+        };
+        let is_as_long = self.segments.len() == other.segments.len();
+        pairs.find_map(meets).unwrap_or(is_as_long)
+    }
+
     fn covers(&self, path: &RequestPath<'_>) -> bool {
         let mut given = path.segments();
         let last = self.segments.len() - 1;
@@ -284,6 +300,10 @@ mod tests {
             let is_allowed = allows(&other, &method, &path);
             if rules[0].includes(&rules[1]) && is_allowed {
                 prop_assert!(allows(&rule, &method, &path), "{} {}", rule, other);
+            }
+            if !rules[0].shares_paths(&rules[1]) {
+                let is_both = allows(&rule, "GET", &path) && allows(&other, "GET", &path);
+                prop_assert!(!is_both, "{} {}", rule, other);
             }
         }
 

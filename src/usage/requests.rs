@@ -43,6 +43,22 @@ impl RequestKind {
         }
     }
 
+    /// The method; empty if it is unusual.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The rule that names the path most exactly; `None` if only `full` allows it, or if it cannot
+    /// be read.
+    pub fn rule(&self) -> Option<Rule> {
+        self.rule.parse().ok()
+    }
+
+    /// The names of the permissions that allowed it.
+    pub fn allowed_by(&self) -> impl Iterator<Item = &str> {
+        self.allowed_by.split(',')
+    }
+
     /// Whether it is the kind of a request; allocates nothing.
     pub fn is_of(&self, request: &RequestMatch<'_>) -> bool {
         self.method == request.method
@@ -81,12 +97,8 @@ pub struct RecentRequests {
 /// Requests of a key of one kind.
 #[derive(Clone, Debug)]
 pub struct RecordedRequests {
-    /// Their method; empty if it is unusual.
-    pub method: String,
-    /// The rule that named their path most exactly; `None` if only `full` allowed them.
-    pub rule: Option<Rule>,
-    /// The names of the permissions that allowed them.
-    pub allowed_by: Vec<String>,
+    /// The kind.
+    pub kind: RequestKind,
     /// The permissions as they were defined then; `None` if that cannot be read.
     pub permissions: Option<Rc<Permissions>>,
     /// The number of requests.
@@ -285,13 +297,15 @@ impl UsageStore {
              GROUP BY key_id, definition, method, rule, allowed_by";
         let within = params![keys, day_of(now), REQUEST_DAYS as i64];
         let recorded = self.rows(query, within, |row| {
-            let (rule, allowed_by): (String, String) = (row.get(2)?, row.get(3)?);
+            let text = |column| row.get::<_, String>(column).map(CompactString::from);
             let definition: i64 = row.get(4)?;
             let address: String = row.get(7)?;
             let recorded = RecordedRequests {
-                method: row.get(1)?,
-                rule: rule.parse().ok(),
-                allowed_by: allowed_by.split(',').map(str::to_owned).collect(),
+                kind: RequestKind {
+                    method: text(1)?,
+                    rule: text(2)?,
+                    allowed_by: text(3)?,
+                },
                 permissions: definitions.get(&definition).cloned(),
                 count: row.get::<_, i64>(5)?.unsigned_abs(),
                 last_at: moment(row, 6)?.min(now),
@@ -317,3 +331,6 @@ impl UsageStore {
         Ok(all.into_iter().filter_map(read).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

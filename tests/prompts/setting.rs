@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
+use crate::secrecy::watch::run_with_input;
 
 const FIELD: &str = "Change what about `web`?";
 
@@ -84,6 +85,36 @@ fn a_field_and_its_value_are_prompted_for() {
         assert_eq!(terminal.end(), 0, "{field}: {}", terminal.shown());
     }
     assert_eq!(sandbox.show("shop")["limit"], "300/day");
+}
+
+#[test]
+fn a_permission_that_would_have_refused_requests_is_set_after_a_question() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "web"]);
+    let args = ["verify", "--method", "POST", "--path", "/v3/contacts"];
+    run_with_input(&sandbox, &args, &secret).expect(0);
+    let line = "set web --permission read-only";
+    let told = "`web`: read-only would have refused 1 of 1 request in the last 30 days";
+    for (line, answer, status, permission) in [
+        (line, "\r", 1, "full"),
+        (line, "n\r", 1, "full"),
+        (line, "\x04", 1, "full"),
+        (line, "y\r", 0, "read-only"),
+        ("set web --permission full", "", 0, "full"),
+    ] {
+        let mut terminal = on_lines(&sandbox, line);
+        if !answer.is_empty() {
+            terminal.expect(told).expect("anyway?").press(answer);
+        }
+        assert_eq!(terminal.end(), status, "{}", terminal.shown());
+        assert_eq!(sandbox.show("web")["permission"], permission);
+    }
+    let mut terminal = on_lines(&sandbox, &format!("{line} --dry-run"));
+    terminal.expect(told).expect("nothing was done");
+    assert_eq!(terminal.end(), 0);
+    let mut terminal = on_lines(&sandbox, &format!("{line} --yes"));
+    terminal.expect(told).expect("permission full → read-only");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]

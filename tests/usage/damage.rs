@@ -47,7 +47,7 @@ const SPOILED: [(&str, Spoil); 14] = [
         instead(path, |path| foreign(path, 1))
     }),
     ("a newer version", |path| {
-        changed(path, "PRAGMA user_version = 6")
+        changed(path, "PRAGMA user_version = 7")
     }),
     ("without a table", |path| {
         changed(path, "DROP TABLE days; DROP TABLE windows")

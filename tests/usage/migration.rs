@@ -32,7 +32,7 @@ fn an_older_usage_record_is_read_and_migrated_on_write() {
         }
         assert_eq!(version(&sandbox), before, "{back}");
         verify(&sandbox, &secret, &["--ip", "203.0.113.66"]).expect(1);
-        assert_eq!(version(&sandbox), 5, "{back}");
+        assert_eq!(version(&sandbox), 6, "{back}");
         let usage = sandbox.show("ci")["usage"].clone();
         assert_eq!(usage["days"][0]["requests"], 2, "{back}: {usage}");
         let refused = &usage["refusals"][0];

@@ -2,9 +2,9 @@
 
 use super::{counted, words::first_few};
 use crate::check::PermissionTrial;
-use crate::key::{Permission, Rule};
+use crate::key::Permission;
 use crate::ui::DisplayContext;
-use crate::usage::{REQUEST_DAYS, RecordedRequests};
+use crate::usage::{REQUEST_DAYS, RequestKind};
 
 /// How many kinds of requests are named.
 const MAX_KINDS: usize = 3;
@@ -26,7 +26,7 @@ pub fn described_trial(
     );
     if let Some(last) = trial.last_refused() {
         let mut kinds: Vec<String> = Vec::new();
-        for kind in trial.refused.iter().map(|kind| described(kind)) {
+        for kind in trial.refused.iter().map(|refused| described(&refused.kind)) {
             if !kinds.contains(&kind) {
                 kinds.push(kind);
             }
@@ -52,13 +52,13 @@ pub fn described_trial(
 }
 
 /// `POST /v3/contacts`
-fn described(kind: &RecordedRequests) -> String {
-    let method = match kind.method.as_str() {
+fn described(kind: &RequestKind) -> String {
+    let method = match kind.method() {
         "" => "other methods",
         method => method,
     };
-    match kind.rule.as_ref().map(Rule::path) {
-        Some(path) => format!("{method} {path}"),
-        None => format!("{method} by no rule but that of full"),
+    match kind.rule() {
+        Some(rule) => format!("{method} {}", rule.path()),
+        None => format!("{method} (allowed by full only)"),
     }
 }
