@@ -4,6 +4,7 @@ mod calendar;
 mod dead;
 mod decoys;
 mod excess;
+mod exec;
 mod findings;
 mod formats;
 mod gauges;

@@ -76,6 +76,7 @@ fn no_part_of_a_secret_is_in_files_or_messages() {
         &["check", "--format", "json"],
         &["check", "--format", "ics"],
         &["check", "--format", "prometheus"],
+        &["check", "--exec", "--", "cat"],
         &["show", "build", "--format", "json"],
         &["show", "box"],
         &["reveal"],

@@ -239,6 +239,19 @@ impl Finding {
         }
     }
 
+    /// What tells it from a later finding of the same kind about the same key; empty if that would be
+    /// the same as long as it is found.
+    pub fn occurrence(&self) -> String {
+        match self {
+            Self::UnusualUse { day, .. } => day.to_string(),
+            Self::NewNetwork {
+                network, others, ..
+            } => format!("{network} {others}"),
+            Self::NotDelivered { destination, .. } => destination.clone(),
+            _ => self.due_at().map_or_else(String::new, |at| at.to_string()),
+        }
+    }
+
     /// The order in which findings are listed: possible attacks, what stops working soon or already
     /// has, what is overdue, then mere leftovers and what the settings require; within each, the most
     /// recent use first, and otherwise what is due first.

@@ -1,6 +1,8 @@
 //! `postkey check`: lists what needs attention.
 
+mod exec;
 mod output;
+mod told;
 
 use std::collections::HashMap;
 
@@ -14,6 +16,7 @@ use crate::context::selection;
 use crate::context::selection::{KeysToRead, NameArgument, NameList, chosen_or_all, each};
 use crate::context::usage_reader::UsageReader;
 use crate::delivery::not_delivered;
+use crate::destination::CommandWord;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Term};
@@ -21,6 +24,7 @@ use crate::settings::Settings;
 use crate::ui::{DisplayContext, Ui, counted};
 use crate::usage::RecentRequests;
 use crate::vault::{Record, SortOrder, Vault};
+use exec::FindingsCommand;
 use output::CheckOutput;
 
 /// List what needs attention, for cron and CI
@@ -32,6 +36,11 @@ use output::CheckOutput;
 /// use.
 ///
 /// If no key has the given label or owner, it exits 2, so that a typo does not look like success.
+///
+/// With --exec, standard output stays empty. The command gets the new findings in the --format, text
+/// by default, and must exit with 0 within a minute; otherwise it exits 6, and the findings are
+/// passed on again next time. Without new findings the command is not run. It exits 0 whatever is
+/// found. A finding that goes away and returns is new again.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, in constant memory), and two
 /// that exit 0 whatever is found. ics: a calendar with an all-day reminder of the next rotation and
@@ -46,7 +55,8 @@ Examples:
   postkey check web ci --older-than 30d
   postkey check --label env=prod --quiet
   postkey check --format ics >keys.ics
-  postkey check --quiet --format prometheus >postkey.prom"))]
+  postkey check --quiet --format prometheus >postkey.prom
+  postkey check --exec -- mail -s 'postkey: new findings' ops@example.com"))]
 pub struct Check {
     /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
@@ -66,9 +76,17 @@ pub struct Check {
     /// Report keys unused for longer than this, overriding keys and settings: 45d, or never
     #[arg(long, value_name = "SPAN")]
     unused: Option<Term>,
+    /// Pass new findings to the command after --, on its standard input, instead of listing all:
+    /// those that were not found at the last run with this command and these arguments
+    #[arg(long, requires = "command")]
+    exec: bool,
+    /// With --exec: the command, run without a shell if there are new findings
+    #[arg(last = true, value_name = "COMMAND", requires = "exec")]
+    command: Vec<CommandWord>,
 }
 
 pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Error> {
+    let job = format!("{args:?}");
     let given = args.given();
     let spans = [given.rotate_every, given.unused, given.expiring];
     context.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
@@ -80,18 +98,37 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     }
     let display = context.display();
     context.note_ends(&mut vault);
+    let exec = match args.exec {
+        // The arguments say which findings are looked for.
+        true => Some(FindingsCommand::new(&args.command, &job, &vault, context)?),
+        false => None,
+    };
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
     watch.reads_back = args.delivered;
+    if exec.is_some() {
+        watch.output = CheckOutput::Kept(Vec::new());
+    }
     let status = match names {
         Some(names) => each(&names, context, |wanted, context| {
             watch.one(&wanted.name, &context.ui)
         }),
         None => watch.all(context)?,
     };
-    watch.finish(status, &context.ui)
+    let Some(exec) = exec else {
+        watch.finish(&context.ui, status)?;
+        return Ok(status);
+    };
+    let keys = watch.keys;
+    let found = watch.output.finish()?;
+    exec.pass(found, keys, status, context)
 }
 
 impl Check {
+    /// Whether findings are passed to a command, not listed.
+    pub(super) fn has_command(&self) -> bool {
+        self.exec
+    }
+
     fn given(&self) -> RuleOverrides {
         RuleOverrides {
             rotate_every: self.older_than,
@@ -257,7 +294,7 @@ impl<'a> KeyCheck<'a> {
         )
     }
 
-    fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
+    fn finish(self, ui: &Ui, status: ExitStatus) -> Result<(), Error> {
         let is_listing = self.output.is_listing();
         self.output.finish()?;
         let keys = counted(self.keys as i128, "key", "keys");
@@ -268,7 +305,7 @@ impl<'a> KeyCheck<'a> {
             1 => ui.note(format!("1 of {keys} needs attention")),
             found => ui.note(format!("{found} of {keys} need attention")),
         }
-        Ok(status)
+        Ok(())
     }
 }
 

@@ -149,6 +149,7 @@ impl Verb {
         match self {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
+            Self::Check(check) if check.has_command() => RESULT,
             Self::Check(_) => CHECK,
             Self::Usage(_) => USAGE,
             Self::Completions(_) | Self::Connect(_) | Self::Run(_) | Self::Serve(_) => {
@@ -169,6 +170,7 @@ impl Verb {
             Self::Rotate(rotate) if rotate.makes_a_secret() => false,
             Self::Activate(_) | Self::Delete(_) | Self::Rotate(_) => format.is_for_machines(),
             Self::Rename(_) | Self::Describe(_) | Self::Set(_) => format.is_for_machines(),
+            Self::Check(check) if check.has_command() => false,
             Self::Export(export) if export.is_to_files() => format.is_for_machines(),
             _ => true,
         }

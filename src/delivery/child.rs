@@ -1,6 +1,7 @@
 //! Runs a command that receives a secret or prints one, with a timeout.
 
-use std::io::{self, PipeReader, Read, Write};
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use zeroize::Zeroizing;
@@ -48,12 +50,21 @@ pub struct ChildCommand {
 
 /// What a command gets and what is kept of what it prints.
 pub(super) struct ChildTask<'a> {
-    /// Its standard input, which it must read; empty if `None`.
-    pub(super) input: Option<&'a [u8]>,
+    pub(super) input: ChildInput<'a>,
     /// Keeps its standard output, which is not reported then.
     pub(super) output: Option<&'a mut Zeroizing<Vec<u8>>>,
     /// Receives each other line of output.
     pub(super) report: &'a mut dyn FnMut(&str),
+}
+
+/// The standard input of a command.
+pub(super) enum ChildInput<'a> {
+    /// Nothing.
+    Empty,
+    /// A text, all of which it must read.
+    Text(&'a [u8]),
+    /// A file, of which it may read what it wants.
+    File(File),
 }
 
 /// A running command.
@@ -73,7 +84,7 @@ impl ChildCommand {
     ///
     /// # Errors
     /// If it is not found.
-    pub(super) fn program(&self) -> Result<PathBuf, Error> {
+    pub fn program(&self) -> Result<PathBuf, Error> {
         let name = self.words.first().map_or("", String::as_str);
         process::find_program(name.as_ref(), &self.folder)
             .ok_or_else(|| process::program_not_found(name.as_ref(), exit::ExitStatus::Trouble))
@@ -96,7 +107,7 @@ impl ChildCommand {
             ..self.clone()
         };
         let task = ChildTask {
-            input: Some(issued.secret().expose().as_bytes()),
+            input: ChildInput::Text(issued.secret().expose().as_bytes()),
             output: None,
             report: &mut report,
         };
@@ -108,18 +119,42 @@ impl ChildCommand {
             })
     }
 
+    /// Runs it with a text of any size on its standard input, which it need not read; passes each line
+    /// of output to `report`.
+    ///
+    /// # Errors
+    /// If it cannot be run, fails or times out.
+    pub fn pass(&self, text: &[u8], mut report: impl FnMut(&str)) -> Result<(), Error> {
+        let failed = |why: String| {
+            let message = format!("{} {why}", quoted(&self.words.join(" ")));
+            Error::new(exit::ExitStatus::Undelivered, message)
+        };
+        let program = self.program()?;
+        let file = private_file(text).map_err(|error| failed(self::failed(&error)))?;
+        let task = ChildTask {
+            input: ChildInput::File(file),
+            output: None,
+            report: &mut report,
+        };
+        self.run(program, &[], task).map_err(failed)
+    }
+
     /// Runs it with these variables in its environment, too. The error completes a sentence that
     /// begins with the command.
     pub(super) fn run(
         &self,
         program: PathBuf,
         variables: &[(&str, &str)],
-        task: ChildTask<'_>,
+        mut task: ChildTask<'_>,
     ) -> Result<(), String> {
         if self.is_interrupted() {
             return Err("was not run: interrupted".to_owned());
         }
-        let text = task.input;
+        let given = std::mem::replace(&mut task.input, ChildInput::Empty);
+        let text = match given {
+            ChildInput::Text(text) => Some(text),
+            ChildInput::Empty | ChildInput::File(_) => None,
+        };
         if text.is_some_and(|text| text.len() > MAX_TEXT) {
             return Err("was not run: its input would be larger than 64 KiB".to_owned());
         }
@@ -128,9 +163,10 @@ impl ChildCommand {
         command
             .args(&self.words[1..])
             .envs(variables.iter().copied());
-        let stdin = match text {
-            Some(_) => input.try_clone().map(Stdio::from),
-            None => Ok(Stdio::null()),
+        let stdin = match given {
+            ChildInput::Text(_) => input.try_clone().map(Stdio::from),
+            ChildInput::Empty => Ok(Stdio::null()),
+            ChildInput::File(file) => Ok(Stdio::from(file)),
         };
         command.stdin(stdin.map_err(|error| failed(&error))?);
         let mut running = self.start(command, task).map_err(|error| failed(&error))?;
@@ -314,4 +350,46 @@ fn status_text(status: ExitStatus) -> String {
 
 fn failed(error: &io::Error) -> String {
     format!("cannot be run: {error}")
+}
+
+/// A file in memory with this text, which child processes inherit.
+pub(super) fn private_file(text: &[u8]) -> io::Result<File> {
+    let file = memfd_create("secret", MemfdFlags::empty())?;
+    fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    let mut file = File::from(file);
+    file.write_all(text)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(script: &str) -> ChildCommand {
+        ChildCommand {
+            words: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            folder: PathBuf::new(),
+            timeout: Duration::from_secs(1),
+            signals: None,
+        }
+    }
+
+    #[test]
+    fn a_text_of_any_size_is_passed_and_need_not_be_read() {
+        let text = vec![b'x'; 1 << 20];
+        let mut lines = Vec::new();
+        let counted = command("wc -c").pass(&text, |line| lines.push(line.to_owned()));
+        counted.expect("counted");
+        assert_eq!(lines, ["1048576"]);
+        command(":").pass(&text, |_| {}).expect("ignored");
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_stopped() {
+        let started = Instant::now();
+        let error = command("sleep 60").pass(b"", |_| {}).expect_err("stopped");
+        assert!(error.to_string().contains("timed out after 1s"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
 }

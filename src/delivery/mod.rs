@@ -29,6 +29,7 @@ mod target;
 mod work_tree;
 
 pub use batch::SecretSupply;
+pub use child::ChildCommand;
 pub use destination::{Destination, DestinationContext};
 pub use engine::{Failure, deliver_all};
 pub use new_key::NewKey;

@@ -3,18 +3,15 @@
 //! The secret goes to the tool's standard input, or to a file in memory that only the tool inherits
 //! (memfd_create(2)): nothing is left on a disk, however this process ends.
 
-use std::fs::File;
-use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
 use strum::VariantArray;
 use zeroize::Zeroizing;
 
-use crate::delivery::child::{ChildCommand, ChildTask, MAX_TEXT};
+use crate::delivery::child::{ChildCommand, ChildInput, ChildTask, MAX_TEXT, private_file};
 use crate::delivery::login::{ServerLogin, secret_in_url};
 use crate::delivery::stored_text::{self, PlaceValue};
 use crate::destination::{LoginField, PresetAddress, StoredParts};
@@ -325,7 +322,10 @@ impl PresetDelivery {
         let command = self.command([name].into_iter().chain(arguments).collect());
         failure.command = command.words.join(" ");
         let task = ChildTask {
-            input: input.filter(|_| !has_file),
+            input: match input {
+                Some(text) if !has_file => ChildInput::Text(text),
+                _ => ChildInput::Empty,
+            },
             output,
             report: &mut |line| failure.lines.push(line.to_owned()),
         };
@@ -358,13 +358,4 @@ impl ToolFailure {
     pub(super) fn earlier_lines(&self) -> &[String] {
         &self.lines[..self.lines.len().saturating_sub(1)]
     }
-}
-
-/// A file in memory with this text, which child processes inherit.
-fn private_file(text: &[u8]) -> io::Result<File> {
-    let file = memfd_create("secret", MemfdFlags::empty())?;
-    fchmod(&file, Mode::RUSR | Mode::WUSR)?;
-    let mut file = File::from(file);
-    file.write_all(text)?;
-    Ok(file)
 }

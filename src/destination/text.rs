@@ -205,7 +205,7 @@ impl FromStr for CommandWord {
             false => Ok(Self(text.to_owned())),
             true => Err(
                 Invalid::new("a word of a command", text, "it looks like a secret")
-                    .with_hint("the command reads the new secret from its standard input"),
+                    .with_hint("the command gets what it needs on its standard input"),
             ),
         }
     }

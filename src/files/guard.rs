@@ -18,7 +18,13 @@ pub const DRAFT_PREFIX: &str = ".postkey-";
 const SQLITE_SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// The suffixes of copies and locks of the vault.
-const VAULT_SUFFIXES: [&str; 4] = [".apply", ".delivery-", ".schema-", ".before-restore-"];
+const VAULT_SUFFIXES: [&str; 5] = [
+    ".apply",
+    ".delivery-",
+    ".told-",
+    ".schema-",
+    ".before-restore-",
+];
 
 /// The first bytes of an SQLite database (<https://www.sqlite.org/fileformat2.html>).
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";

@@ -49,6 +49,14 @@ impl DisplayContext {
         }
     }
 
+    /// The same for a pipe: without color, as wide as it needs to be.
+    pub fn piped(&self) -> Self {
+        Self {
+            width: None,
+            ..self.without_color()
+        }
+    }
+
     /// `…Gh4x`, or `imported` if the tail is unknown
     pub fn tail(&self, tail: &Tail) -> String {
         match tail.is_imported() {

@@ -34,7 +34,7 @@ pub trait Row: Item {
 
 /// A list in progress.
 pub struct Listing<'a> {
-    out: BufWriter<Output>,
+    out: BufWriter<Box<dyn Write + 'a>>,
     format: Format,
     display: &'a DisplayContext,
     table: Table,
@@ -65,8 +65,17 @@ impl Serialize for SelectedFields<'_> {
 impl Ui {
     /// Begins a list.
     pub fn listing<'a>(&self, display: &'a DisplayContext) -> Listing<'a> {
+        self.listing_into(display, Output)
+    }
+
+    /// Begins a list that is written to `out`, not to standard output.
+    pub fn listing_into<'a>(
+        &self,
+        display: &'a DisplayContext,
+        out: impl Write + 'a,
+    ) -> Listing<'a> {
         Listing {
-            out: BufWriter::with_capacity(BUFFER, Output),
+            out: BufWriter::with_capacity(BUFFER, Box::new(out)),
             format: self.format,
             display,
             table: Table::default(),

@@ -1,4 +1,4 @@
-//! Where the result of `check` goes.
+//! Where the findings go.
 
 use jiff::Timestamp;
 
@@ -18,16 +18,20 @@ pub(super) enum CheckOutput<'a> {
     Calendar(Reminders<'a>),
     /// Gauges, findings among them.
     Gauges(KeyGauges),
+    /// Findings for a command.
+    Kept(Vec<KeyFinding>),
 }
 
 /// A finding about a key.
+#[derive(Clone)]
 pub(super) struct KeyFinding {
-    name: KeyName,
-    kind: Kind,
-    finding: Finding,
+    pub(super) name: KeyName,
+    pub(super) kind: Kind,
+    pub(super) finding: Finding,
 }
 
 impl<'a> CheckOutput<'a> {
+    /// Standard output, in the format.
     pub(super) fn begin(
         vault: &Vault,
         display: &'a DisplayContext,
@@ -44,17 +48,18 @@ impl<'a> CheckOutput<'a> {
         })
     }
 
+    /// Whether the reader is still there.
     pub(super) fn is_connected(&self) -> bool {
         match self {
             Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_connected(),
             Self::Calendar(reminders) => reminders.is_connected(),
-            Self::Gauges(_) => true,
+            Self::Gauges(_) | Self::Kept(_) => true,
         }
     }
 
     /// Whether findings are listed, and decide the exit status.
     pub(super) fn is_listing(&self) -> bool {
-        matches!(self, Self::Stream(..) | Self::Gathered(..))
+        matches!(self, Self::Stream(..) | Self::Gathered(..) | Self::Kept(_))
     }
 
     /// Adds what was found about a key; returns whether it needs attention.
@@ -80,7 +85,7 @@ impl<'a> CheckOutput<'a> {
                     gauges.push_reminder(known.key, reminder);
                 }
             }
-            Self::Stream(..) | Self::Gathered(..) => {}
+            Self::Stream(..) | Self::Gathered(..) | Self::Kept(_) => {}
         }
         let mut is_found = false;
         for finding in known.findings(rules, now) {
@@ -100,7 +105,7 @@ impl<'a> CheckOutput<'a> {
             Self::Stream(listing, display) => {
                 listing.push(&FindingView::new(name, kind, &finding, display))?;
             }
-            Self::Gathered(all, ..) => all.push(KeyFinding {
+            Self::Gathered(all, ..) | Self::Kept(all) => all.push(KeyFinding {
                 name: name.clone(),
                 kind,
                 finding,
@@ -111,23 +116,33 @@ impl<'a> CheckOutput<'a> {
         Ok(self.is_listing())
     }
 
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// Ends standard output; returns the findings that are kept for a command.
+    pub(super) fn finish(self) -> Result<Vec<KeyFinding>, Error> {
         match self {
-            Self::Stream(listing, _) => listing.finish::<FindingView<'_>>(),
-            Self::Calendar(reminders) => reminders.finish(),
-            Self::Gauges(gauges) => gauges.finish(),
-            Self::Gathered(mut all, mut listing, display) => {
-                all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
-                for found in &all {
-                    let KeyFinding {
-                        name,
-                        kind,
-                        finding,
-                    } = found;
-                    listing.push(&FindingView::new(name, *kind, finding, display))?;
-                }
-                listing.finish::<FindingView<'_>>()
-            }
+            Self::Stream(listing, _) => listing.finish::<FindingView<'_>>()?,
+            Self::Calendar(reminders) => reminders.finish()?,
+            Self::Gauges(gauges) => gauges.finish()?,
+            Self::Gathered(all, listing, display) => write(all, listing, display)?,
+            Self::Kept(all) => return Ok(all),
         }
+        Ok(Vec::new())
     }
+}
+
+/// Writes findings, the most urgent first.
+pub(super) fn write(
+    mut all: Vec<KeyFinding>,
+    mut listing: Listing<'_>,
+    display: &DisplayContext,
+) -> Result<(), Error> {
+    all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
+    for found in &all {
+        let KeyFinding {
+            name,
+            kind,
+            finding,
+        } = found;
+        listing.push(&FindingView::new(name, *kind, finding, display))?;
+    }
+    listing.finish::<FindingView<'_>>()
 }
