@@ -60,7 +60,7 @@ impl PresetAddress {
             _ => {
                 let rule = match preset.has_fields() {
                     true => "`{field}` only stands in the name of a field",
-                    false => "there are no fields: `{field}` has no meaning",
+                    false => "it has one value, and no fields for `{field}`",
                 };
                 let hint = match preset.has_fields() {
                     true => format!("write it as in `{name}:{}{FIELD}`", beginning(&preset)),

@@ -279,7 +279,7 @@ mod tests {
             ("gcp-sm:--x", "an address is", "gcp-sm:app-key"),
             (
                 "pass:shop/{field}",
-                "there are no fields",
+                "no fields for `{field}`",
                 "`url:pass:shop/app-key`",
             ),
             (
