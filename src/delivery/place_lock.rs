@@ -59,48 +59,39 @@ pub(super) fn lock_place(
 
 /// The lock file of the whole secret or document, whatever field of it the address names.
 fn lock_path(place: &PresetDelivery, vault: &Path) -> PathBuf {
-    let (kind, _) = place.address.kind_and_place();
-    let mut digest = Sha256::new_with_prefix(kind);
-    match place.path() {
-        Some(path) => digest.update(path.as_os_str().as_encoded_bytes()),
-        None => {
-            for (name, value) in &place.address.parts {
-                if place.address.preset.field.as_ref() != Some(name) {
-                    digest.update(format!("\0{name}={value}"));
-                }
-            }
-        }
-    }
+    let document = place.address.document(&place.folder);
     let mut path = vault.as_os_str().to_owned();
     path.push(".delivery-");
-    path.push(Base64UrlUnpadded::encode_string(&digest.finalize()));
+    path.push(Base64UrlUnpadded::encode_string(&Sha256::digest(document)));
     path.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::{DestinationSpec, DestinationText};
-    use crate::settings::{Presets, SmtpServer};
+    use crate::destination::{DestinationSpec, DestinationText, PresetAddress, StoredParts};
+    use crate::settings::{Preset, Presets, SmtpServer};
 
     fn path(text: &str) -> PathBuf {
         let named: DestinationText = text.parse().expect(text);
         let name = "ci".parse().expect("a name");
         match named.spec(&name, &Presets::default(), "".as_ref(), &[]) {
-            Ok(DestinationSpec::Preset(address)) => {
-                let place = PresetDelivery {
-                    address,
-                    server: SmtpServer {
-                        host: None,
-                        port: 587,
-                    },
-                    folder: "/srv".into(),
-                    signals: None,
-                };
-                lock_path(&place, "/v.db".as_ref())
-            }
+            Ok(DestinationSpec::Preset(address)) => path_of(address),
             other => panic!("{other:?}"),
         }
+    }
+
+    fn path_of(address: PresetAddress) -> PathBuf {
+        let place = PresetDelivery {
+            address,
+            server: SmtpServer {
+                host: None,
+                port: 587,
+            },
+            folder: "/srv".into(),
+            signals: None,
+        };
+        lock_path(&place, "/v.db".as_ref())
     }
 
     #[test]
@@ -114,6 +105,32 @@ mod tests {
         // Several fields may be written at once.
         assert_eq!(path("vault:secret/app#a"), path("vault:secret/app#{field}"));
         assert_eq!(path("pass:app"), path("url:pass:app"));
+    }
+
+    #[test]
+    fn the_fields_of_a_file_share_a_lock() {
+        let preset: Preset = serde_json::from_value(serde_json::json!({
+            "program": ["x"],
+            "address": "[{folder*}/]{name}[#{key}]",
+            "path": true,
+            "field": "key",
+            "example": "a",
+            "update": ["set"],
+            "read": ["get"],
+        }))
+        .expect("a preset");
+        let path = |place: &str| {
+            path_of(PresetAddress {
+                text: format!("file-of-fields:{place}"),
+                parts: preset.parts(place).expect("an address"),
+                preset: Box::new(preset.clone()),
+                stored: StoredParts::Secret,
+            })
+        };
+        for same in ["/srv/a#y", "/srv/a", "./a", "./a#y"] {
+            assert_eq!(path("/srv/a#x"), path(same), "{same}");
+        }
+        assert_ne!(path("/srv/a#x"), path("/srv/b#x"));
     }
 
     #[test]

@@ -100,52 +100,43 @@ impl PresetDelivery {
     /// The destination as it is named from any folder; `None` if that is no text.
     pub(super) fn text(&self) -> Option<String> {
         let (text, (_, place)) = (&self.address.text, self.address.kind_and_place());
-        let Some(path) = self.path() else {
+        let Some(path) = self.address.path(&self.folder) else {
             return Some(text.clone());
         };
         let start = &text[..text.len() - place.len()];
         Some(format!("{start}{}", path.to_str()?))
     }
 
-    /// The file, if the place is the path of one.
-    pub(super) fn path(&self) -> Option<PathBuf> {
-        let (_, place) = self.address.kind_and_place();
-        let is_path = self.address.preset.is_path && place.contains('/');
-        is_path
-            .then(|| std::path::absolute(self.folder.join(place)).ok())
-            .flatten()
-    }
-
-    /// What is stored there for a key: the secret, the URL, or each field of the login, as far as it
-    /// is known.
+    /// What is stored there for a key: the secret, the URL, or each field of the login, which is
+    /// empty if the mail server is not known.
     pub(super) fn values(&self, username: &str, secret: &str) -> Vec<PlaceValue> {
         let login = ServerLogin {
             username,
             secret,
             server: &self.server,
         };
-        let alone = |field| {
-            let value = login.value(field)?;
-            Some(PlaceValue::new(self.field(), &value))
+        let value = |(field, name)| {
+            let value = login.value(field).unwrap_or_default();
+            PlaceValue::new(name, &value)
         };
-        match self.address.stored {
-            StoredParts::Secret => alone(LoginField::Password).into_iter().collect(),
-            StoredParts::Url => alone(LoginField::Url).into_iter().collect(),
-            StoredParts::Login => {
-                let value = |field: &LoginField| {
-                    let name = self.address.field_of(*field);
-                    Some(PlaceValue::new(name, &login.value(*field)?))
-                };
-                LoginField::VARIANTS.iter().filter_map(value).collect()
-            }
-        }
+        self.fields().into_iter().map(value).collect()
     }
 
     /// Where a key's values are, all of them empty.
     pub(super) fn places(&self) -> Vec<PlaceValue> {
+        let place = |(_, name)| PlaceValue::new(name, "");
+        self.fields().into_iter().map(place).collect()
+    }
+
+    /// The fields of a login that are stored, and the names of those in the place.
+    fn fields(&self) -> Vec<(LoginField, Option<String>)> {
         match self.address.stored {
-            StoredParts::Login => self.values("", ""),
-            StoredParts::Secret | StoredParts::Url => vec![PlaceValue::new(self.field(), "")],
+            StoredParts::Secret => vec![(LoginField::Password, self.field())],
+            StoredParts::Url => vec![(LoginField::Url, self.field())],
+            StoredParts::Login => {
+                let named = |field: &LoginField| (*field, self.address.field_of(*field));
+                LoginField::VARIANTS.iter().map(named).collect()
+            }
         }
     }
 

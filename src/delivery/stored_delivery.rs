@@ -61,6 +61,7 @@ impl StoredDelivery {
             };
             error.with_hint(hint)
         })?;
+        expect_none_left(&delivery, &before, &values)?;
         let text = text_of(&delivery, &before, &values)?;
         let stored = Self {
             delivery: delivery.clone(),
@@ -124,18 +125,16 @@ impl StoredDelivery {
         now.values() == self.before.values()
     }
 
-    /// Whether each value is as before or the delivered one, whole or cut off, or with more around
-    /// it: nobody else has written there.
+    /// Whether each value is as before or the delivered one, with the secret perhaps cut off or with
+    /// more around it: nobody else has written there.
     fn is_of_delivery(&self, now: &PlaceContents) -> bool {
         let (Some(now), Some(before)) = (now.values(), self.before.values()) else {
             return false;
         };
+        let secret = self.delivery.secret_in(&self.values);
         let mut all = now.iter().zip(before).zip(&self.values);
         all.all(|((now, before), own)| {
-            let (now, own) = (&now.value, &own.value);
-            let is_beginning = !now.is_empty() && own.starts_with(now);
-            let mut windows = now.windows(own.len().max(1));
-            *now == before.value || is_beginning || windows.any(|part| *part == **own)
+            now.value == before.value || is_of(&now.value, &own.value, &secret)
         })
     }
 
@@ -168,24 +167,86 @@ impl StoredDelivery {
     }
 }
 
-/// The text to store for values.
+/// Whether what is stored is a value. One with the secret in it may have been cut off or have more
+/// around it; others are too short for that to show who wrote them.
+fn is_of(stored: &[u8], value: &[u8], secret: &[u8]) -> bool {
+    let has = |text: &[u8], part: &[u8]| {
+        !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+    };
+    let is_beginning = !stored.is_empty() && value.starts_with(stored);
+    stored == value || has(value, secret) && (is_beginning || has(stored, value))
+}
+
+/// Makes sure that nothing stays where this login has no value: it may contain the old secret.
+fn expect_none_left(
+    delivery: &PresetDelivery,
+    before: &PlaceContents,
+    values: &[PlaceValue],
+) -> Result<(), Error> {
+    let held = before.values().unwrap_or_default().iter().zip(values);
+    let mut left = held.filter(|(before, own)| own.value.is_empty() && !before.value.is_empty());
+    let Some((PlaceValue { field, .. }, _)) = left.next() else {
+        return Ok(());
+    };
+    let field = quoted(field.as_deref().unwrap_or_default());
+    let shown = quoted(&delivery.address.text);
+    let message = format!("{shown} has {field}, but the mail server for it is not known");
+    Err(Error::new(ExitStatus::Undelivered, message)
+        .with_hint("set `host` under [smtp] in the settings; or remove that field there"))
+}
+
+/// The text to store for values; those that are empty are not there, and stay so.
 fn text_of(
     delivery: &PresetDelivery,
     before: &PlaceContents,
     values: &[PlaceValue],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let address = &delivery.address;
+    let values: Vec<PlaceValue> = values
+        .iter()
+        .filter(|value| !value.value.is_empty())
+        .cloned()
+        .collect();
     if address.field().is_none() || !address.preset.is_document() {
-        return Ok(stored_text::input(address, values));
+        return Ok(stored_text::input(address, &values));
     }
     let stored = match before {
         PlaceContents::Known { document, .. } => document.as_ref().map(|text| text.as_slice()),
         PlaceContents::Unknown => None,
     };
-    stored_text::with_fields(stored, values).ok_or_else(|| {
+    stored_text::with_fields(stored, &values).ok_or_else(|| {
         let shown = quoted(&address.text);
         let message = format!("what is stored in {shown} is not a JSON object: it has no fields");
         Error::new(ExitStatus::Undelivered, message)
             .with_hint("name another secret; or leave out the field to replace it whole")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_the_secret_may_be_cut_off_or_have_more_around_it() {
+        let secret = b"xsmtppost-0123456789";
+        let url = b"smtp://shop:xsmtppost-0123456789@a.b:25";
+        for (stored, value, is_it) in [
+            (&b"25"[..], &b"25"[..], true),
+            (b"2525", b"25", false),
+            (b"2", b"25", false),
+            (b"mail.example.com.old", b"mail.example.com", false),
+            (b"shop2", b"shop", false),
+            (b"", b"", true),
+            (b"25", b"", false),
+            (b"", b"25", false),
+            (b"xsmtppost-0123", secret, true),
+            (b"key: xsmtppost-0123456789\n", secret, true),
+            (b"xsmtppost-9", secret, false),
+            (b"", secret, false),
+            (b"smtp://shop:xsm", url, true),
+            (b"smtp://shop:other@a.b:25", url, false),
+        ] {
+            assert_eq!(is_of(stored, value, secret), is_it, "{stored:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A secret's place in a secret manager.
 
+use std::path::{Path, PathBuf};
+
 use super::login_field::{FIELD, LoginField, StoredParts, UPPER_FIELD, names_each_field};
 use crate::key::Invalid;
 use crate::settings::{AddressParts, MAX_ADDRESS, Preset, Presets};
@@ -63,7 +65,7 @@ impl PresetAddress {
                     false => "it has one value, and no fields for `{field}`",
                 };
                 let hint = match preset.has_fields() {
-                    true => format!("write it as in `{name}:{}{FIELD}`", beginning(&preset)),
+                    true => format!("write it as in `{name}:{}`", example_of_each(&preset)),
                     false => format!(
                         "write `url:{name}:{}` for one URL with the username, secret, host and port",
                         preset.example
@@ -72,8 +74,12 @@ impl PresetAddress {
                 return Err(Invalid::new("a destination", text, rule).with_hint(hint));
             }
         };
+        let Some(address) = preset.address(&parts) else {
+            let shape = &preset.addresses[0];
+            return refused(format!("`{shape}` cannot name the same place"));
+        };
         Ok(Self {
-            text: format!("{name}:{}", preset.address(&parts)),
+            text: format!("{name}:{address}"),
             preset: Box::new(preset),
             parts,
             stored,
@@ -96,6 +102,30 @@ impl PresetAddress {
         text.split_once(':').unwrap_or_default()
     }
 
+    /// The whole secret or document, whatever field of it the address names, as one text. A path is
+    /// relative to `folder`.
+    pub fn document(&self, folder: &Path) -> String {
+        let (kind, _) = self.kind_and_place();
+        let whole = self.preset.address_with_field(&self.parts, "");
+        let whole = whole.expect("the address was written from these parts");
+        match self.path_of(&whole, folder) {
+            Some(path) => format!("{kind}:{}", path.display()),
+            None => format!("{kind}:{whole}"),
+        }
+    }
+
+    /// The file, if the place is the path of one, relative to `folder`.
+    pub fn path(&self, folder: &Path) -> Option<PathBuf> {
+        self.path_of(self.kind_and_place().1, folder)
+    }
+
+    fn path_of(&self, place: &str, folder: &Path) -> Option<PathBuf> {
+        let is_path = self.preset.is_path && place.contains('/');
+        is_path
+            .then(|| std::path::absolute(folder.join(place)).ok())
+            .flatten()
+    }
+
     /// The field of what is stored that the address names, if it names one.
     pub fn field(&self) -> Option<&str> {
         let part = self.preset.field.as_ref()?;
@@ -110,8 +140,9 @@ impl PresetAddress {
     }
 }
 
-/// The example of an address up to its field.
-fn beginning(preset: &Preset) -> &str {
-    let at = preset.example.rfind('#').map_or(0, |at| at + 1);
-    &preset.example[..at]
+/// The example of an address that names each field of a login.
+fn example_of_each(preset: &Preset) -> String {
+    let parts = preset.parts(&preset.example).unwrap_or_default();
+    let address = preset.address_with_field(&parts, FIELD);
+    address.unwrap_or_else(|| preset.example.clone())
 }

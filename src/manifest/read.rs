@@ -118,7 +118,8 @@ fn tables<'a>(
             let line = top.line("key", mistakes).unwrap_or(1);
             mistakes.note(line, not_a_key(other));
         }
-        None if document.is_empty() => mistakes.note(1, none()),
+        // An empty list of keys would make `--prune` delete all.
+        None if mistakes.are_none() => mistakes.note(1, none()),
         None => {}
     }
     tables

@@ -20,6 +20,8 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (String::new(), 1, "names no key", "[[key]]"),
         ("# nothing\n".into(), 1, "names no key", "[[key]]"),
         ("key = []".into(), 1, "names no key", "[[key]]"),
+        ("[smtp]\nport = 25\n".into(), 1, "names no key", "[[key]]"),
+        ("smtp = {}".into(), 1, "names no key", "[[key]]"),
         (
             "[[keys]]\nname = \"a\"".into(),
             1,

@@ -172,8 +172,11 @@ impl Preset {
         {
             return Err("each `address` must have the same parts".to_owned());
         }
-        if self.parts(&self.example).is_none() {
+        let Some(parts) = self.parts(&self.example) else {
             return Err("`example` does not match `address`".to_owned());
+        };
+        if self.address(&parts).is_none() {
+            return Err("the first `address` cannot name the place of `example`".to_owned());
         }
         if self.field.is_some() && self.read.is_none() {
             return Err("`field` needs `read`: other fields of the document stay".to_owned());
@@ -264,10 +267,20 @@ impl Preset {
         Some(parts)
     }
 
-    /// The one address of the place with these parts, which may have others.
-    pub fn address(&self, parts: &AddressParts) -> String {
-        let address = self.addresses[0].address(parts);
-        address.expect("all patterns of addresses have the same parts")
+    /// The one address of the place with these parts, which may have others; `None` if the first
+    /// pattern cannot name the place.
+    pub fn address(&self, parts: &AddressParts) -> Option<String> {
+        let address = self.addresses[0].address(parts)?;
+        (self.parts(&address).as_ref() == Some(parts)).then_some(address)
+    }
+
+    /// The address with another text for the field, also where it had none.
+    pub fn address_with_field(&self, parts: &AddressParts, field: &str) -> Option<String> {
+        let mut parts = parts.clone();
+        if let Some(part) = &self.field {
+            parts.insert(part.clone(), field.to_owned());
+        }
+        self.addresses[0].address(&parts)
     }
 
     /// What an address looks like, for messages.

@@ -153,6 +153,11 @@ mod tests {
                 "each `address` must have the same parts",
             ),
             (
+                "\"{name}\"\nexample = \"a\"",
+                "[\"{app}/{name}\", \"[{app}/]{name}\"]\nexample = \"a\"",
+                "the first `address` cannot name the place of `example`",
+            ),
+            (
                 "example",
                 "input = \"{fields}\"\nexample",
                 "`{fields}` needs `field`",

@@ -35,6 +35,18 @@ fn they_stay_unless_they_are_to_go() {
 }
 
 #[test]
+fn a_manifest_without_keys_deletes_none() {
+    let (sandbox, stray) = with_two_more();
+    for text in ["", "[smtp]\nhost = \"mail.example.com\"\n"] {
+        sandbox.manifest(text);
+        let run = sandbox.apply(&["--prune", "--yes"]).expect(2);
+        assert!(run.stderr.contains("names no key"), "{run:?}");
+    }
+    assert_eq!(sandbox.verify(&stray).1, 0);
+    assert_eq!(sandbox.how_many(), 5);
+}
+
+#[test]
 fn without_a_terminal_the_required_flag_is_named_and_nothing_done() {
     let (sandbox, _) = with_two_more();
     sandbox

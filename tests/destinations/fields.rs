@@ -219,6 +219,40 @@ fn fields_that_were_not_there_are_removed_again() {
 }
 
 #[test]
+fn a_field_with_the_old_secret_does_not_stay() {
+    for place in PLACES {
+        let sandbox = with_server();
+        to(&sandbox, &GENERATE, place).expect(0);
+        let before = sandbox.kept();
+        // Without a server there would be no new URL.
+        sandbox.settings("");
+        let run = to(&sandbox, &["rotate", "mail"], place).expect(6);
+        let host = field_of(place, "host");
+        let part = format!("has `{host}`, but the mail server for it is not known");
+        assert!(run.stderr.contains(&part), "{place}: {run:?}");
+        assert_eq!(sandbox.kept(), before, "{place}");
+    }
+}
+
+#[test]
+fn what_somebody_else_wrote_is_not_undone() {
+    for place in PLACES {
+        let sandbox = with_server();
+        to(&sandbox, &GENERATE, place).expect(0);
+        sandbox.mode("others");
+        let run = to(&sandbox, &["rotate", "mail"], place).expect(6);
+        assert!(
+            run.stderr.contains("may hold a secret that is not valid"),
+            "{place}: {run:?}"
+        );
+        let (found, _) = fields(&sandbox);
+        let name = field_of(place, "port");
+        let port = found.iter().find(|(field, _)| *field == name);
+        assert_eq!(port.expect("a port").1, "4650", "{place}");
+    }
+}
+
+#[test]
 fn a_field_that_differs_is_named() {
     let sandbox = with_server();
     let place = "vault:secret/app#smtp_{field}";
@@ -287,6 +321,8 @@ fn a_site_s_own_secret_manager_has_fields() {
          read = [\"{0}/store\", \"get\", \"{{app}}\", \"{{name}}\"]\n",
         sandbox.home().display()
     ));
+    let run = to(&sandbox, &GENERATE, "store:{field}/key").expect(2);
+    assert!(run.stderr.contains("as in `store:shop/{field}`"), "{run:?}");
     to(&sandbox, &GENERATE, "store:shop/smtp-{field}").expect(0);
     let (found, secret) = fields(&sandbox);
     let sorted = login(|field| format!("smtp-{field}"));
