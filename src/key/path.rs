@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 /// How many times a path is decoded to find hidden dot segments.
 const MAX_DECODES: usize = 4;
 
@@ -11,30 +13,35 @@ const MAX_DECODES: usize = 4;
 /// any number of times, also after an encoded slash or before a `;`; a `#`, which ends the path for
 /// some servers; a backslash; control characters; invalid percent-encoding. An encoded slash stays
 /// within its segment.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestPath<'a>(&'a str);
+#[derive(Clone, Debug)]
+pub struct RequestPath<'a>(SmallVec<[Cow<'a, str>; 6]>);
 
 impl<'a> RequestPath<'a> {
     /// The path of a request target without its query, if it is unambiguous.
     pub fn parse(target: &'a str) -> Option<Self> {
         let path = target.split('?').next()?;
-        let is_plain =
-            path.starts_with('/') && !path.contains('#') && path[1..].split('/').all(is_plain);
-        is_plain.then_some(Self(path))
+        let segments = path.strip_prefix('/').filter(|_| !path.contains('#'))?;
+        segments
+            .split('/')
+            .map(plain)
+            .collect::<Option<_>>()
+            .map(Self)
     }
 
     /// The segments, decoded once; `/` has one empty segment.
-    pub fn segments(self) -> impl Iterator<Item = Cow<'a, str>> {
-        let decoded = |segment| decoded(segment).expect("it was decoded before");
-        self.0[1..].split('/').map(decoded)
+    pub fn segments(&self) -> &[Cow<'a, str>] {
+        &self.0
     }
 }
 
-/// Whether a segment can be decoded and never becomes a dot segment.
-fn is_plain(segment: &str) -> bool {
-    let Some(mut plain) = decoded(segment) else {
-        return false;
-    };
+/// A segment, decoded once, if it never becomes a dot segment.
+fn plain(segment: &str) -> Option<Cow<'_, str>> {
+    let once = decoded(segment)?;
+    is_plain(once.clone()).then_some(once)
+}
+
+/// Whether a segment never becomes a dot segment, however often it is decoded.
+fn is_plain(mut plain: Cow<'_, str>) -> bool {
     for _ in 0..MAX_DECODES {
         if is_misleading(&plain) {
             return false;
@@ -93,7 +100,7 @@ mod tests {
             assert!(RequestPath::parse(path).is_some(), "{path}");
         }
         let path = RequestPath::parse("/a%20b/c?/../d#e").expect("plain");
-        assert_eq!(path.segments().collect::<Vec<_>>(), ["a b", "c"]);
+        assert_eq!(path.segments(), ["a b", "c"]);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Rule {
     }
 
     fn covers(&self, path: &RequestPath<'_>) -> bool {
-        let mut given = path.segments();
+        let mut given = path.segments().iter();
         let last = self.segments.len() - 1;
         for (at, expected) in self.segments.iter().enumerate() {
             let Some(segment) = given.next() else {
@@ -112,7 +112,7 @@ impl Rule {
             if expected == ANY && at == last {
                 return true;
             }
-            if !matches_segment(expected, &segment) {
+            if !matches_segment(expected, segment) {
                 return false;
             }
         }

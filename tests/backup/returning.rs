@@ -11,7 +11,7 @@ use crate::clock::at;
 use crate::place::mounts::{expect_mounts, run_mounted};
 use crate::sandbox::Sandbox;
 use crate::secrecy::stock::stock;
-use crate::secrecy::watch::paths;
+use crate::secrecy::watch::{paths, run_with_input};
 use crate::serve::server::Server;
 
 /// The dumps of older schemas, and their valid keys.
@@ -422,4 +422,24 @@ fn a_restore_on_a_full_disk_changes_nothing() {
     let after = sandbox.home().join("after.db");
     let verify = ["verify", "--no-record", "--vault", after.to_str().unwrap()];
     sandbox.run_with_input(verify, secret.as_bytes()).expect(0);
+}
+
+#[test]
+fn a_keys_own_policy_is_compared_and_restored() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web"]);
+    let own = ["--grace", "48h", "--settle", "2h", "--after", "reload x"];
+    let args = [&["set", "web"][..], &own].concat();
+    run_with_input(&sandbox, &args, "").expect(0);
+    sandbox.run(["backup", "own.db"]).expect(0);
+    let policy = sandbox.show("web")["policy"].take();
+    let none = ["--grace", "1h", "--settle", "policy", "--clear-after"];
+    let args = [&["set", "web"][..], &none].concat();
+    run_with_input(&sandbox, &args, "").expect(0);
+    let plan = sandbox.run(["restore", "--dry-run", "own.db"]).expect(1);
+    let told = "grace 1h → 48h, settle 2h, after reload x";
+    assert!(plan.stdout.contains(told), "{plan:?}");
+    sandbox.run(["restore", "--yes", "own.db"]).expect(0);
+    assert_eq!(sandbox.show("web")["policy"], policy);
+    sandbox.run(["doctor"]).expect(0);
 }

@@ -60,6 +60,7 @@ const COMMANDS: &[Case] = &[
     ("describe web --expires", None, 2, 2),
     ("describe web text", None, 0, 5),
     ("set web --expires 90d", None, 0, 5),
+    ("set web --permission read-only", None, 0, 5),
     ("rename other another", None, 0, 5),
     ("regenerate web --yes", None, 0, 5),
     ("rotate web --grace 365d", None, 0, 5),

@@ -303,6 +303,25 @@ fn an_older_vault_has_no_contradictions() {
     }
 }
 
+#[test]
+fn a_keys_own_policy_counts_in_an_older_vault_that_cannot_be_written() {
+    expect_mounts();
+    for fixture in [THIRD, TENTH] {
+        let sandbox = Sandbox::new();
+        let vault = restored_from(&sandbox, fixture, "older.db");
+        let args = ["show", "reports", "--vault", vault.to_str().unwrap()];
+        let run = run_mounted(&sandbox, READ_ONLY, sandbox.home(), &args).expect(0);
+        let own = sandbox.run(args).expect(0);
+        let rule = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with("rotate "))
+                .map(str::to_owned)
+        };
+        assert!(run.stdout.contains("every 30d (key)"), "{run:?}");
+        assert_eq!(rule(&run.stdout), rule(&own.stdout));
+    }
+}
+
 /// Differences that a log of schema 5 cannot rule out: it has no checksums, and old secrets were
 /// removed without an entry.
 const UNPROVEN: [&str; 3] = [
