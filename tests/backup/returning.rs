@@ -441,5 +441,6 @@ fn a_keys_own_policy_is_compared_and_restored() {
     assert!(plan.stdout.contains(told), "{plan:?}");
     sandbox.run(["restore", "--yes", "own.db"]).expect(0);
     assert_eq!(sandbox.show("web")["policy"], policy);
-    sandbox.run(["doctor"]).expect(0);
+    let doctor = sandbox.run(["doctor"]).expect(1);
+    assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
 }
