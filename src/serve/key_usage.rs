@@ -33,8 +33,8 @@ pub(super) struct Counts {
     pub(super) credit: u32,
     /// By secret, of which few are valid at a time.
     pub(super) mail: Vec<MailCount>,
-    /// What accepted requests needed, if known.
-    pub(super) requests: Vec<RequestCount>,
+    /// What accepted requests needed, if known; only a pointer, since every key has one.
+    pub(super) requests: Option<Box<RequestCounts>>,
     /// Usually only one, which is stored inline.
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
@@ -49,6 +49,9 @@ pub(super) struct UseCount {
     at: Timestamp,
     address: Option<IpAddr>,
 }
+
+/// Those of a key; usually only one, which is stored inline.
+type RequestCounts = SmallVec<[RequestCount; 1]>;
 
 /// Accepted requests of one kind that have not been recorded.
 #[derive(Clone, Debug)]
@@ -76,7 +79,7 @@ pub(super) struct UnrecordedUse {
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) spent: WindowSpend,
     pub(super) mail: Vec<MailCount>,
-    pub(super) requests: Vec<RequestCount>,
+    pub(super) requests: RequestCounts,
 }
 
 /// Mails and recipients that have not been recorded.
@@ -146,8 +149,9 @@ impl Counts {
     /// The same for requests.
     pub(super) fn put_back_requests(&mut self, requests: RequestCount) {
         self.is_dirty = true;
-        if self.requests.len() < MAX_DISTINCT {
-            self.requests.push(requests);
+        let all = self.requests.get_or_insert_default();
+        if all.len() < MAX_DISTINCT {
+            all.push(requests);
         }
     }
 
@@ -229,14 +233,14 @@ impl Counts {
 
     /// Counts a request with others of the same kind, if there is room.
     fn note_request(&mut self, request: &RequestMatch<'_>, address: Option<IpAddr>, at: Timestamp) {
-        let has_room = self.requests.len() < MAX_DISTINCT;
-        let mut others = self.requests.iter_mut();
-        match others.find(|other| other.kind.is_of(request)) {
+        let all = self.requests.get_or_insert_default();
+        let has_room = all.len() < MAX_DISTINCT;
+        match all.iter_mut().find(|other| other.kind.is_of(request)) {
             Some(other) => {
                 other.count = other.count.saturating_add(1);
                 (other.at, other.address) = (at, address);
             }
-            None if has_room => self.requests.push(RequestCount {
+            None if has_room => all.push(RequestCount {
                 kind: RequestKind::of(request),
                 count: 1,
                 at,
@@ -273,7 +277,7 @@ impl Counts {
             seen: std::mem::take(&mut self.seen),
             spent: std::mem::take(&mut self.unrecorded),
             mail: std::mem::take(&mut self.mail),
-            requests: std::mem::take(&mut self.requests),
+            requests: self.requests.take().map(|all| *all).unwrap_or_default(),
         }
     }
 
