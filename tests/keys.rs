@@ -556,7 +556,7 @@ fn a_verbose_version_has_what_a_bug_report_needs() {
     let names = [
         "postkey ",
         "vault schema 11, reads 1 to 11",
-        "usage record 5, reads 1 to 5",
+        "usage record 6, reads 1 to 6",
         "SQLite 3.",
         "target ",
         "system Linux ",

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use nix::unistd::geteuid;
 use rusqlite::Connection;
 
-use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::sandbox::{POSTKEY, Run, Sandbox, copy_binary};
 use crate::secrecy::watch::{NOBODY, as_user, paths, program, run_with_input, wait_for};
 
 #[test]
@@ -197,7 +197,7 @@ fn as_nobody(sandbox: &Sandbox, home: Option<&str>, args: &[&str]) -> Run {
     fs::set_permissions(sandbox.home(), fs::Permissions::from_mode(0o777)).unwrap();
     let copy = sandbox.home().join("postkey");
     if !copy.exists() {
-        fs::copy(POSTKEY, &copy).unwrap();
+        copy_binary(&copy);
     }
     let mut command = program(
         &sandbox.command(args.iter().copied()),

@@ -15,6 +15,15 @@ pub const POSTKEY: &str = env!("CARGO_BIN_EXE_postkey");
 /// The pattern of a secret.
 pub const SECRET: &str = "x(?:key|smtp)[a-z0-9]{2,12}-[0-9a-f]{64}-[0-9A-Za-z]{16}";
 
+/// Copies the binary under test, to run it as another user.
+///
+/// By `cp`: a process that another test starts meanwhile would inherit a file that is open here for
+/// writing, and the system runs no such file (ETXTBSY).
+pub fn copy_binary(to: &Path) {
+    let copied = Command::new("cp").arg(POSTKEY).arg(to).status();
+    assert!(copied.expect("cp").success());
+}
+
 /// A home that is empty at the start and removed at the end.
 pub struct Sandbox {
     folder: TempDir,

@@ -11,7 +11,7 @@ use nix::unistd::{geteuid, mkfifo};
 
 use super::{expect_silent, held, keys, mode, secret_in};
 use crate::place::mounts::{expect_mounts, run_mounted};
-use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::sandbox::{POSTKEY, Run, Sandbox, copy_binary};
 use crate::secrecy::watch::{NOBODY, as_user, program};
 
 const TEXT: &str = "A=1\n";
@@ -351,7 +351,7 @@ fn expect_refused_to_others(sandbox: &Sandbox, path: &Path) {
     let other = Sandbox::new();
     let before = state(path);
     let binary = other.home().join("postkey");
-    fs::copy(POSTKEY, &binary).unwrap();
+    copy_binary(&binary);
     if geteuid().is_root() {
         chown(other.home(), Some(NOBODY), Some(NOBODY)).unwrap();
     }

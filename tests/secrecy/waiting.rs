@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 
 use super::watch::{NOBODY, as_user, undelivered, wait_for};
 use super::{files, leaks};
-use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox, copy_binary};
 
 #[test]
 fn a_secret_in_a_full_pipe_blocks_nobody() {
@@ -45,7 +45,7 @@ fn a_waiting_process_dumps_no_core_and_protects_its_memory() {
     let sandbox = Sandbox::new();
     // Root may read everything, so the process runs as another user.
     let copy = sandbox.home().join("postkey");
-    fs::copy(POSTKEY, &copy).unwrap();
+    copy_binary(&copy);
     fs::set_permissions(sandbox.home(), fs::Permissions::from_mode(0o755)).unwrap();
     let owner = if geteuid().is_root() {
         NOBODY

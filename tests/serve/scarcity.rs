@@ -11,7 +11,7 @@ use super::http::Connection;
 use super::recording::{ACCEPTED, recorded};
 use super::server::{Server, loopback};
 use crate::mail::only_as_root;
-use crate::sandbox::{POSTKEY, Sandbox};
+use crate::sandbox::{POSTKEY, Sandbox, copy_binary};
 use crate::secrecy::watch::wait_for;
 
 /// More threads than it starts.
@@ -60,7 +60,7 @@ fn expect_answers(sandbox: &Sandbox, server: Server, secret: &str) {
 /// The binary where another user can run it.
 fn for_others(sandbox: &Sandbox, uid: u32) -> PathBuf {
     let postkey = sandbox.home().join("postkey");
-    fs::copy(POSTKEY, &postkey).unwrap();
+    copy_binary(&postkey);
     fs::set_permissions(&postkey, fs::Permissions::from_mode(0o755)).unwrap();
     let vault = sandbox.vault();
     let folders = vault
