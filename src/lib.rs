@@ -31,6 +31,7 @@ mod key;
 mod manifest;
 mod memory;
 pub mod process;
+mod rotation;
 mod serve;
 mod settings;
 mod ui;

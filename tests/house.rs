@@ -24,6 +24,7 @@ const STAIRCASE: &[&[&str]] = &[
     &["usage"],
     &["destination"],
     &["vault", "settings"],
+    &["rotation"],
     &["key", "files"],
     &["error"],
     &["exit"],

@@ -1,0 +1,251 @@
+//! The next step of a rotation.
+
+use jiff::{SignedDuration, Timestamp};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use super::{HoldReason, RotationObstacle};
+
+/// How far a rotation has got, as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub enum RotationProgress {
+    /// The new secret is pending, and may be in the destination.
+    Begun,
+    /// Both secrets are valid; the destination has the new one.
+    Delivered,
+    /// Both are valid; the destination gets the old one again.
+    Restoring,
+    /// Both are valid; the destination has the old one again.
+    Restored,
+    /// The new one was removed.
+    Aborted,
+}
+
+/// Whether a key's secrets can be used at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUsability {
+    Usable,
+    Inactive,
+    Expired,
+}
+
+/// The recorded use of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenUse {
+    /// The first.
+    pub first_at: Timestamp,
+    /// The last.
+    pub last_at: Timestamp,
+}
+
+/// The recorded use of both secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenSecrets {
+    /// When recording began in this vault.
+    pub since: Timestamp,
+    /// The new secret's.
+    pub new: Option<SeenUse>,
+    /// The old secret's.
+    pub old: Option<SeenUse>,
+}
+
+/// What is known of a key and its rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationFacts {
+    /// How far its rotation has got, and when it got there.
+    pub progress: Option<(RotationProgress, Timestamp)>,
+    /// Whether the command to run after that has run, or there is none.
+    pub is_after_done: bool,
+    /// Whether the old secret can be delivered again.
+    pub is_restorable: bool,
+    /// Whether the old secret is still valid.
+    pub has_old: bool,
+    /// Whether the key can be used.
+    pub usability: KeyUsability,
+    /// Whether its secret is too old.
+    pub is_due: bool,
+    /// Why no rotation of it can begin.
+    pub obstacle: Option<RotationObstacle>,
+    /// How long after the delivery the rotation is decided.
+    pub grace: SignedDuration,
+    /// For how long the old secret must be unused before it is retired.
+    pub settle: SignedDuration,
+    /// The recorded use; `None` if none is recorded, or it cannot be read.
+    pub seen: Option<SeenSecrets>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationStep {
+    /// Nothing: the secret is not too old.
+    Nothing,
+    /// It is too old, but cannot be rotated.
+    NotPossible(RotationObstacle),
+    /// Create a new secret, deliver it, and activate it beside the old one.
+    Begin,
+    /// Find out whether the new secret was delivered before the run that created it ended, and
+    /// activate it or drop it.
+    Resume,
+    /// Run the command that makes the application read what the destination has.
+    RunAfter,
+    /// Wait; nothing happens before `until`.
+    Wait { until: Timestamp },
+    /// Retire the old secret.
+    Finish,
+    /// Deliver the old secret again.
+    Restore,
+    /// Remove the new secret.
+    Remove,
+    /// Leave both secrets valid, and tell a person; `until` is when the rotation is tried again, if
+    /// that does not depend on something else.
+    Hold {
+        reason: HoldReason,
+        until: Option<Timestamp>,
+    },
+}
+
+impl RotationFacts {
+    /// The next step at `now`.
+    pub fn next_step(&self, now: Timestamp) -> RotationStep {
+        match self.progress {
+            None => self.begin_if_due(),
+            Some((RotationProgress::Begun, _)) => RotationStep::Resume,
+            Some((RotationProgress::Delivered, at)) => self.after_delivery(at, now),
+            Some((RotationProgress::Restoring, _)) => self.restore_if_valid(),
+            Some((RotationProgress::Restored, at)) => self.after_restoring(at, now),
+            Some((RotationProgress::Aborted, at)) => self.after_abort(at, now),
+        }
+    }
+
+    /// When the rotation is decided at the latest.
+    pub fn decided_at(&self) -> Option<Timestamp> {
+        self.progress.map(|(_, at)| later(at, self.grace))
+    }
+
+    fn begin_if_due(&self) -> RotationStep {
+        match (self.is_due, self.obstacle) {
+            (false, _) => RotationStep::Nothing,
+            (true, Some(obstacle)) => RotationStep::NotPossible(obstacle),
+            (true, None) => RotationStep::Begin,
+        }
+    }
+
+    fn after_delivery(&self, at: Timestamp, now: Timestamp) -> RotationStep {
+        if let Some(reason) = self.unusable() {
+            return hold(reason);
+        }
+        let (is_decided, seen) = (now >= later(at, self.grace), self.seen_since(at));
+        let is_unseen = seen.is_some_and(|seen| seen.new.is_none());
+        match (self.is_after_done, is_decided) {
+            (false, true) if is_unseen => return self.give_up(),
+            (false, _) => return RotationStep::RunAfter,
+            (true, _) => {}
+        }
+        let complete_at = seen.and_then(|seen| self.complete_at(&seen, at));
+        match complete_at {
+            Some(complete_at) if complete_at <= now => return RotationStep::Finish,
+            Some(until) if is_decided && !self.lags(seen, now) => {
+                return RotationStep::Wait { until };
+            }
+            _ => {}
+        }
+        match seen {
+            _ if !is_decided => {
+                let until = later(at, self.grace);
+                let until = complete_at.map_or(until, |complete_at| complete_at.min(until));
+                RotationStep::Wait { until }
+            }
+            None => hold(HoldReason::UsageUnknown),
+            Some(_) if is_unseen => self.give_up(),
+            Some(_) => hold(HoldReason::OldSecretUsed),
+        }
+    }
+
+    /// The recorded use, if everything since the delivery was recorded.
+    fn seen_since(&self, delivered_at: Timestamp) -> Option<SeenSecrets> {
+        self.seen.filter(|seen| seen.since <= delivered_at)
+    }
+
+    /// When the old secret can be retired if nothing else uses it; `None` while the new one is
+    /// unused. Its first use is what shows that use is recorded.
+    fn complete_at(&self, seen: &SeenSecrets, delivered_at: Timestamp) -> Option<Timestamp> {
+        let start = seen.new?.first_at.max(delivered_at);
+        let start = seen.old.map_or(start, |old| old.last_at.max(start));
+        Some(later(start, self.settle))
+    }
+
+    /// Whether something still uses the old secret.
+    fn lags(&self, seen: Option<SeenSecrets>, now: Timestamp) -> bool {
+        let old = seen.and_then(|seen| seen.old);
+        old.is_some_and(|old| later(old.last_at, self.settle) > now)
+    }
+
+    /// The new secret was never used.
+    fn give_up(&self) -> RotationStep {
+        match self.is_restorable {
+            true => RotationStep::Restore,
+            false => hold(HoldReason::CannotRestore),
+        }
+    }
+
+    /// Nothing else is possible once that was begun: the destination may have either secret.
+    fn restore_if_valid(&self) -> RotationStep {
+        match self.has_old {
+            true => RotationStep::Restore,
+            false => hold(HoldReason::OldSecretRetired),
+        }
+    }
+
+    /// The new secret may have come into use in the last moment.
+    fn after_restoring(&self, at: Timestamp, now: Timestamp) -> RotationStep {
+        match (self.has_old, self.is_after_done) {
+            (false, _) => return hold(HoldReason::OldSecretRetired),
+            (true, false) => return RotationStep::RunAfter,
+            (true, true) => {}
+        }
+        let Some(seen) = self.seen_since(at) else {
+            return hold(HoldReason::UsageUnknown);
+        };
+        match seen.new.map(|new| later(new.last_at, self.settle)) {
+            Some(until) if until > now => RotationStep::Hold {
+                reason: HoldReason::NewSecretUsed,
+                until: Some(until),
+            },
+            _ => RotationStep::Remove,
+        }
+    }
+
+    /// An application that still does not read the destination would not use the next secret
+    /// either: the next attempt waits.
+    fn after_abort(&self, at: Timestamp, now: Timestamp) -> RotationStep {
+        let until = later(at, self.grace);
+        match now >= until {
+            true => self.begin_if_due(),
+            false => RotationStep::Hold {
+                reason: HoldReason::NewSecretUnused,
+                until: Some(until),
+            },
+        }
+    }
+
+    /// Why use of the secrets, or its absence, tells nothing.
+    fn unusable(&self) -> Option<HoldReason> {
+        match self.usability {
+            KeyUsability::Expired => Some(HoldReason::Expired),
+            KeyUsability::Inactive => Some(HoldReason::Inactive),
+            KeyUsability::Usable if !self.has_old => Some(HoldReason::OldSecretRetired),
+            KeyUsability::Usable => None,
+        }
+    }
+}
+
+fn hold(reason: HoldReason) -> RotationStep {
+    RotationStep::Hold {
+        reason,
+        until: None,
+    }
+}
+
+fn later(start: Timestamp, span: SignedDuration) -> Timestamp {
+    start.checked_add(span).unwrap_or(Timestamp::MAX)
+}
