@@ -1,5 +1,6 @@
 //! `postkey rotate`: gives keys a second secret for a while, and ends that.
 
+mod due;
 mod end;
 
 use clap::Args;
@@ -58,6 +59,9 @@ pub struct Rotate {
     selector: KeySelector,
     #[command(flatten)]
     dry_run: DryRun,
+    /// Rotate by itself, for cron and timers: create, deliver, finish or abort, as far as possible now
+    #[arg(long, conflicts_with_all = ["finish", "abort", "grace", "to", "save", "env_name", "github", "print_secret", "replace"])]
+    due: bool,
     /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]
     #[arg(conflicts_with_all = ["finish", "abort"])]
@@ -127,12 +131,15 @@ impl Rotate {
 
     /// Whether to create a secret instead of ending a rotation.
     pub(super) fn makes_a_secret(&self) -> bool {
-        !self.finish && !self.abort
+        !self.finish && !self.abort && !self.due
     }
 }
 
 pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
     let given = std::mem::take(&mut args.names);
+    if args.due {
+        return due::run(given, &args.selector, args.dry_run, context);
+    }
     let (names, confirmation) =
         match selection::chosen(given, &args.selector, args.question(), context)? {
             None => return Ok(selection::report_cancelled(context)),

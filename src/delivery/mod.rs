@@ -1,5 +1,6 @@
 //! New secrets: created, staged, delivered, activated.
 
+mod automatic;
 mod batch;
 mod child;
 mod child_output;
@@ -28,6 +29,7 @@ mod stored_text;
 mod target;
 mod work_tree;
 
+pub use automatic::{RotationPlace, RotationRun, RotationTerms};
 pub use batch::SecretSupply;
 pub use child::ChildCommand;
 pub use destination::{Destination, DestinationContext};

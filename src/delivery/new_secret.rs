@@ -4,7 +4,9 @@ use rand::rngs::SysRng;
 
 use crate::context::random;
 use crate::error::Error;
-use crate::key::{Brand, HashMemory, Key, KeyPolicy, Kind, Sealer, Secret, Tail, Verifier};
+use crate::key::{
+    AssociatedData, Brand, HashMemory, Key, KeyPolicy, Kind, RestoreSeal, Sealer, Secret, Tail, Verifier,
+};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Change, Record};
 
@@ -61,6 +63,16 @@ impl NewSecret {
     /// Commits it as pending.
     pub fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
         change.stage(&self.tail(), &self.verifier)
+    }
+
+    /// The secret that it replaces, encrypted so that it opens with this one.
+    pub(super) fn seal_old(
+        &self,
+        old: &Secret,
+        owner: &AssociatedData,
+        nonce: [u8; RestoreSeal::NONCE],
+    ) -> RestoreSeal {
+        RestoreSeal::new(old, &self.secret, owner, nonce)
     }
 
     /// The secret with its key, as it is delivered.

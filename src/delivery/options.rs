@@ -13,11 +13,10 @@ use crate::delivery::destination::{Destination, DestinationContext};
 use crate::delivery::github::Github;
 use crate::delivery::last_server::last_server;
 use crate::delivery::loss::tails_of;
-use crate::delivery::target::{OverwritePolicy, Target, save_error};
-use crate::delivery::work_tree::expect_untracked;
+use crate::delivery::target::{OverwritePolicy, Target};
 use crate::destination::{CommandWord, DestinationSpec, DestinationText, SecretVariables};
 use crate::error::Error;
-use crate::files::{self, FileRole, shell_word};
+use crate::files::shell_word;
 use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable, quoted};
 use crate::settings::SmtpServer;
 use crate::ui::{Format, replacement_hint};
@@ -122,7 +121,7 @@ impl DeliveryOptions {
         };
         let is_masked = self.github.is_some() || matches!(spec, Some(DestinationSpec::Job { .. }));
         let (destination, server) = self.destination(spec, key, vault, context)?;
-        let mut target = Target {
+        let target = Target {
             name: key.name.clone(),
             kind: key.kind,
             username: key.username.cloned(),
@@ -140,20 +139,7 @@ impl DeliveryOptions {
                 },
             },
         };
-        if let Some(path) = target.destination.file() {
-            files::expect_writable(path, FileRole::Secret).map_err(save_error)?;
-        }
-        if let Some(before) = key.before {
-            target
-                .choose_variables(before, is_named)
-                .map_err(save_error)?;
-        }
-        let accepted = target.expect_accepts(vault);
-        accepted.map_err(|error| target.undelivered(error))?;
-        if let Some(path) = target.destination.file() {
-            expect_untracked(path, context).map_err(save_error)?;
-        }
-        Ok(target)
+        target.checked(key.before, is_named, vault, context)
     }
 
     /// The folder that `--to` names for one file per key.

@@ -79,7 +79,7 @@ pub fn not_delivered(
 }
 
 /// What the destination holds; `None` if it cannot be read back.
-fn held(
+pub(super) fn held(
     spec: &DestinationSpec,
     record: &Record,
     smtp: &SmtpServer,

@@ -86,7 +86,7 @@ impl PendingSecret for SecretReplacement<'_> {
         // The grace period begins now, however long the delivery took.
         let after = self.after(&found.key);
         match self.transition {
-            Transition::WithGrace(_) => change.rotate(&found, &after)?,
+            Transition::WithGrace(_) => change.rotate(&found, &after, None)?,
             _ => self.secret.replace(&found, &after, change)?,
         }
         Ok(after)

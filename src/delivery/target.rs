@@ -8,10 +8,11 @@ use crate::context::Context;
 use crate::delivery::destination::{Destination, mask};
 use crate::delivery::loss::{Loss, expect_none_left};
 use crate::delivery::outcome::{Delivery, Saved};
+use crate::delivery::work_tree::expect_untracked;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Synced, env};
-use crate::key::{KeyName, KeyVariables, Kind, Tail, Username, quoted};
+use crate::files::{self, FileRole, Synced, env};
+use crate::key::{Key, KeyName, KeyVariables, Kind, Tail, Username, quoted};
 use crate::settings::SmtpServer;
 use crate::ui::Issued;
 use crate::vault::Vault;
@@ -70,6 +71,33 @@ impl<'a> Target<'a> {
             is_found: false,
             overwriting,
         }
+    }
+
+    /// The same, with the variables that hold the key's secret so far; checks in advance, as far as
+    /// possible, that the new one can be delivered.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub(super) fn checked(
+        mut self,
+        before: Option<&Key>,
+        is_named: bool,
+        vault: Option<&Vault>,
+        context: &Context,
+    ) -> Result<Self, Error> {
+        if let Some(path) = self.destination.file() {
+            files::expect_writable(path, FileRole::Secret).map_err(save_error)?;
+        }
+        if let Some(before) = before {
+            self.choose_variables(before, is_named)
+                .map_err(save_error)?;
+        }
+        let accepted = self.expect_accepts(vault);
+        accepted.map_err(|error| self.undelivered(error))?;
+        if let Some(path) = self.destination.file() {
+            expect_untracked(path, context).map_err(save_error)?;
+        }
+        Ok(self)
     }
 
     /// Checks in advance, as far as possible, that the secret can be delivered.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Invalid, Key, Period, Retiring, Tail};
 
@@ -21,6 +21,16 @@ impl Grace {
         seconds
             .and_then(|seconds| seconds.try_into().ok())
             .unwrap_or_default()
+    }
+
+    /// The same, as a duration.
+    pub fn length(self) -> SignedDuration {
+        SignedDuration::from_secs(self.seconds())
+    }
+
+    /// The maximum.
+    pub fn longest() -> Self {
+        "365d".parse().expect("a year is allowed")
     }
 
     /// When it ends, from `now`.

@@ -41,17 +41,20 @@ pub struct AssociatedData {
 impl AssociatedData {
     /// The associated data: every part preceded by its length.
     fn with(&self, kdf: &str) -> Vec<u8> {
-        let key = self.key.to_le_bytes();
-        let parts = [
-            SCHEME,
-            kdf.as_bytes(),
-            &self.vault,
-            &key,
-            self.tail.as_str().as_bytes(),
-        ];
-        let framed = parts.map(|part| [&(part.len() as u64).to_le_bytes(), part].concat());
-        framed.concat()
+        [framed(SCHEME), self.framed(kdf.as_bytes())].concat()
     }
+
+    /// The same of another scheme.
+    pub(super) fn framed(&self, scheme: &[u8]) -> Vec<u8> {
+        let key = self.key.to_le_bytes();
+        let parts = [scheme, &self.vault, &key, self.tail.as_str().as_bytes()];
+        parts.map(framed).concat()
+    }
+}
+
+/// A part of the associated data, preceded by its length.
+fn framed(part: &[u8]) -> Vec<u8> {
+    [&(part.len() as u64).to_le_bytes(), part].concat()
 }
 
 /// An encrypted secret, as stored.

@@ -5,9 +5,11 @@
 //! least one secret is valid, and it is the one in the destination.
 
 mod obstacle;
+mod state;
 mod step;
 #[cfg(test)]
 mod tests;
 
 pub use obstacle::{HoldReason, RotationObstacle};
+pub use state::RotationState;
 pub use step::{KeyUsability, RotationFacts, RotationProgress, RotationStep, SeenSecrets, SeenUse};

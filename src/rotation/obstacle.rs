@@ -12,8 +12,8 @@ pub enum RotationObstacle {
     Expired,
     /// It is inactive.
     Inactive,
-    /// A person has begun a rotation of it.
-    RotatedByHand,
+    /// It is the default key, which `reveal` shows.
+    DefaultKey,
     /// A clock that was ahead retired an old secret of it early.
     RetiredEarly,
     /// Nothing is known of where its secret is used.
@@ -29,7 +29,7 @@ impl RotationObstacle {
             Self::Decoy => "is a decoy",
             Self::Expired => "has expired",
             Self::Inactive => "is inactive",
-            Self::RotatedByHand => "is being rotated by hand",
+            Self::DefaultKey => "is the default key, whose new secret needs the passphrase",
             Self::RetiredEarly => "has an old secret that a clock ahead of time retired",
             Self::NoDestination => "has no known destination",
             Self::OnlyCommand => "was delivered to a command, which the vault does not keep",

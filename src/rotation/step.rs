@@ -64,6 +64,8 @@ pub struct RotationFacts {
     pub usability: KeyUsability,
     /// Whether its secret is too old.
     pub is_due: bool,
+    /// When its old secret retires, if a person has begun a rotation.
+    pub by_hand_until: Option<Timestamp>,
     /// Why no rotation of it can begin.
     pub obstacle: Option<RotationObstacle>,
     /// How long after the delivery the rotation is decided.
@@ -75,12 +77,15 @@ pub struct RotationFacts {
 }
 
 /// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum RotationStep {
     /// Nothing: the secret is not too old.
     Nothing,
     /// It is too old, but cannot be rotated.
     NotPossible(RotationObstacle),
+    /// Nothing: a person has begun a rotation, which ends by the clock.
+    LeaveToPerson { until: Timestamp },
     /// Create a new secret, deliver it, and activate it beside the old one.
     Begin,
     /// Find out whether the new secret was delivered before the run that created it ended, and
@@ -104,6 +109,20 @@ pub enum RotationStep {
     },
 }
 
+impl RotationStep {
+    /// Whether there is nothing to do now.
+    pub fn is_idle(self) -> bool {
+        matches!(
+            self,
+            Self::Nothing
+                | Self::NotPossible(_)
+                | Self::LeaveToPerson { .. }
+                | Self::Wait { .. }
+                | Self::Hold { .. }
+        )
+    }
+}
+
 impl RotationFacts {
     /// The next step at `now`.
     pub fn next_step(&self, now: Timestamp) -> RotationStep {
@@ -123,10 +142,11 @@ impl RotationFacts {
     }
 
     fn begin_if_due(&self) -> RotationStep {
-        match (self.is_due, self.obstacle) {
-            (false, _) => RotationStep::Nothing,
-            (true, Some(obstacle)) => RotationStep::NotPossible(obstacle),
-            (true, None) => RotationStep::Begin,
+        match (self.by_hand_until, self.is_due, self.obstacle) {
+            (Some(until), ..) => RotationStep::LeaveToPerson { until },
+            (None, false, _) => RotationStep::Nothing,
+            (None, true, Some(obstacle)) => RotationStep::NotPossible(obstacle),
+            (None, true, None) => RotationStep::Begin,
         }
     }
 
@@ -135,7 +155,8 @@ impl RotationFacts {
             return hold(reason);
         }
         let (is_decided, seen) = (now >= later(at, self.grace), self.seen_since(at));
-        let is_unseen = seen.is_some_and(|seen| seen.new.is_none());
+        // A key that was never seen in use may be used where that is not recorded.
+        let is_unseen = seen.is_some_and(|seen| seen.new.is_none() && seen.old.is_some());
         match (self.is_after_done, is_decided) {
             (false, true) if is_unseen => return self.give_up(),
             (false, _) => return RotationStep::RunAfter,
@@ -155,9 +176,9 @@ impl RotationFacts {
                 let until = complete_at.map_or(until, |complete_at| complete_at.min(until));
                 RotationStep::Wait { until }
             }
-            None => hold(HoldReason::UsageUnknown),
             Some(_) if is_unseen => self.give_up(),
-            Some(_) => hold(HoldReason::OldSecretUsed),
+            Some(seen) if seen.new.is_some() => hold(HoldReason::OldSecretUsed),
+            Some(_) | None => hold(HoldReason::UsageUnknown),
         }
     }
 

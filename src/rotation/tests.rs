@@ -33,10 +33,11 @@ fn delivered() -> RotationFacts {
         has_old: true,
         usability: KeyUsability::Usable,
         is_due: false,
+        by_hand_until: None,
         obstacle: None,
         grace: SignedDuration::from_hours(24),
         settle: SignedDuration::from_hours(1),
-        seen: seen(None, None),
+        seen: seen(None, used(1.0, 100.0)),
     }
 }
 
@@ -78,6 +79,13 @@ fn a_rotation_begins_when_it_is_due_and_possible() {
         (decoy, RotationStep::NotPossible(RotationObstacle::Decoy)),
         (
             RotationFacts {
+                by_hand_until: Some(hour(9.0)),
+                ..due
+            },
+            RotationStep::LeaveToPerson { until: hour(9.0) },
+        ),
+        (
+            RotationFacts {
                 is_due: false,
                 ..decoy
             },
@@ -111,11 +119,7 @@ fn a_delivered_secret_is_kept_once_only_it_is_used() {
         (seen(new, used(1.0, 123.5)), 124.5, RotationStep::Finish),
         // The new one late, the old one no longer.
         (seen(used(123.9, 123.9), early), 124.0, wait(124.9)),
-        (
-            seen(used(123.9, 123.9), early),
-            124.9,
-            RotationStep::Finish,
-        ),
+        (seen(used(123.9, 123.9), early), 124.9, RotationStep::Finish),
         // Long after the grace period, as if no run had been for weeks.
         (seen(new, lagging), 1000.0, RotationStep::Finish),
         (seen(None, lagging), 1000.0, RotationStep::Restore),
@@ -140,6 +144,8 @@ fn without_a_record_nothing_is_finished_or_aborted() {
         (None, 124.0, held(HoldReason::UsageUnknown)),
         (late, 103.0, wait(124.0)),
         (late, 500.0, held(HoldReason::UsageUnknown)),
+        // Use may be recorded, but not that of this key.
+        (seen(None, None), 124.0, held(HoldReason::UsageUnknown)),
     ] {
         let facts = RotationFacts {
             seen: uses,
@@ -169,7 +175,11 @@ fn a_secret_that_nobody_used_is_taken_back() {
             124.0,
             held(HoldReason::CannotRestore),
         ),
-        (at(RotationProgress::Restoring), 101.0, RotationStep::Restore),
+        (
+            at(RotationProgress::Restoring),
+            101.0,
+            RotationStep::Restore,
+        ),
         (restored, 124.0, RotationStep::Remove),
         (late, 124.0, RotationStep::Hold { reason, until }),
         (late, 124.8, RotationStep::Remove),
@@ -225,7 +235,7 @@ fn the_command_runs_before_anything_is_decided() {
     assert_eq!(facts.next_step(hour(100.0)), RotationStep::RunAfter);
     assert_eq!(facts.next_step(hour(130.0)), RotationStep::RunAfter);
     let unused = RotationFacts {
-        seen: seen(None, None),
+        seen: delivered().seen,
         ..facts
     };
     assert_eq!(unused.next_step(hour(123.0)), RotationStep::RunAfter);
@@ -379,6 +389,7 @@ impl Model {
             }],
             RotationStep::Nothing
             | RotationStep::NotPossible(_)
+            | RotationStep::LeaveToPerson { .. }
             | RotationStep::Wait { .. }
             | RotationStep::Hold { .. } => Vec::new(),
         }
@@ -423,7 +434,10 @@ impl Model {
     fn expect_no_outage(&self) {
         assert!(!self.valid.is_empty());
         let is_begun = matches!(self.facts.progress, Some((RotationProgress::Begun, _)));
-        assert!(self.valid.contains(&self.destination) || is_begun, "{self:?}");
+        assert!(
+            self.valid.contains(&self.destination) || is_begun,
+            "{self:?}"
+        );
     }
 
     fn apply(&mut self, event: Event) {

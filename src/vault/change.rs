@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::{Action, Author, Cause, Error, Field, KeyId, Record, Vault, log};
+use super::{Action, Author, AutomaticRotation, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
 use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Tail, Username};
 
@@ -167,7 +167,7 @@ impl Change<'_> {
             self.transaction
                 .execute(query, params![before.id, after.status.into_str()])?;
         }
-        self.log(before.id, Some(&before.key), Some(after))
+        self.log_secrets(before, after, None)
     }
 
     pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
@@ -180,12 +180,18 @@ impl Change<'_> {
     }
 
     /// Gives a key the pending secret with `after`'s tail; the previous one retires when `after`
-    /// says, and an older one, which has retired, is removed.
+    /// says, and an older one, which has retired, is removed. `rotation` is its state if postkey
+    /// continues it by itself.
     ///
     /// # Errors
     /// [`Error::Rotating`] or [`Error::RetiredEarly`] if it already has two secrets; if the secret
     /// is gone, or the vault cannot be written.
-    pub fn rotate(&self, before: &Record, after: &Key) -> Result<(), Error> {
+    pub fn rotate(
+        &self,
+        before: &Record,
+        after: &Key,
+        rotation: Option<&AutomaticRotation>,
+    ) -> Result<(), Error> {
         self.expect_one_secret(before)?;
         self.remove_retired(before.id)?;
         let until = after.retiring.as_ref().map(|old| old.until.as_second());
@@ -194,7 +200,7 @@ impl Change<'_> {
             params![before.id, until],
         )?;
         self.set_current_secret(before.id, &after.tail)?;
-        self.log(before.id, Some(&before.key), Some(after))
+        self.log_secrets(before, after, rotation)
     }
 
     /// Makes sure that a key can get a second secret.
@@ -213,8 +219,14 @@ impl Change<'_> {
         }
     }
 
-    /// Leaves a key with one of its two secrets, the one with `after`'s tail.
-    pub fn keep_one_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
+    /// Leaves a key with one of its two secrets, the one with `after`'s tail. `rotation` is what is
+    /// kept of an automatic rotation.
+    pub fn keep_one_secret(
+        &self,
+        before: &Record,
+        after: &Key,
+        rotation: Option<&AutomaticRotation>,
+    ) -> Result<(), Error> {
         let cause = match after.tail == before.key.tail {
             true => Cause::Retired,
             false => Cause::Replaced,
@@ -224,7 +236,7 @@ impl Change<'_> {
             "UPDATE secrets SET retires_at = NULL, retired_at = NULL WHERE key_id = ?1",
             [before.id],
         )?;
-        self.log(before.id, Some(&before.key), Some(after))
+        self.log_secrets(before, after, rotation)
     }
 
     /// Saves the changes of a key, except for its secrets, and when an old one retires.

@@ -94,13 +94,14 @@ struct KeyState {
 }
 
 /// Data related to a key: the name, the table, the column that must exist, and the value.
-const RELATED_COLUMNS: [(&str, &str, &str, &str); 6] = [
+const RELATED_COLUMNS: [(&str, &str, &str, &str); 7] = [
     ("rotate_every", "policies", "rotate_every", "rotate_every"),
     ("unused", "policies", "unused", "unused"),
     ("grace", "policies", "grace", "grace"),
     ("settle", "policies", "settle", "settle"),
     ("after", "policies", "after", "after"),
     ("default", "sealed", "key_id", "'yes'"),
+    ("rotation", "rotations", "progress", "progress"),
 ];
 
 /// One of the compared vaults.

@@ -74,7 +74,7 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
 }
 
 /// Empty substitutes for the tables that later schemas added.
-const ADDED_TABLES: [(&str, &str); 3] = [
+const ADDED_TABLES: [(&str, &str); 4] = [
     (
         "dead_secrets",
         "CREATE TEMP VIEW dead_secrets AS
@@ -89,6 +89,12 @@ const ADDED_TABLES: [(&str, &str); 3] = [
         "deliveries",
         "CREATE TEMP VIEW deliveries AS
          SELECT '' AS tail, '' AS destination, 0 AS delivered_at, '' AS server WHERE 0",
+    ),
+    (
+        "rotations",
+        "CREATE TEMP VIEW rotations AS
+         SELECT 0 AS key_id, '' AS tail, NULL AS destination, '' AS progress, 0 AS since,
+           NULL AS after_at, NULL AS held, NULL AS held_at, NULL AS detail, NULL AS sealed WHERE 0",
     ),
 ];
 

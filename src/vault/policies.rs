@@ -161,6 +161,6 @@ pub(super) fn facts_of(
     Ok(facts(&own.unwrap_or_default()))
 }
 
-fn json(keys: &[KeyId]) -> String {
+pub(super) fn json(keys: &[KeyId]) -> String {
     serde_json::to_string(keys).expect("numbers are JSON")
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
 use super::log::{self, Field};
-use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, sealed};
+use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, rotations, sealed};
 
 /// Fields that the log omits while they have these values.
 const DEFAULTS: [(&str, &str); 4] = [
@@ -131,6 +131,7 @@ fn facts(
 ) -> Result<Vec<(&'static str, Option<String>)>, Error> {
     let mut facts = log::facts(Some(&record.key)).to_vec();
     facts.extend(policies::facts_of(connection, record.id)?);
+    facts.extend(rotations::facts_of(connection, record.id)?);
     let is_default = sealed::is_default_key(connection, record.id)?;
     facts.push(("default", is_default.then(|| "yes".to_owned())));
     Ok(facts)

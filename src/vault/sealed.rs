@@ -114,7 +114,7 @@ impl Change<'_> {
             return Err(Error::Changed(after.name.clone()));
         }
         self.exchange(before.id, &after.tail)?;
-        self.log_with(before.id, Some(&before.key), Some(after), &[])?;
+        self.log_secrets(before, after, None)?;
         self.keep(before.id, &after.tail, seal)
     }
 
@@ -179,7 +179,7 @@ pub(super) fn is_default_key(connection: &Connection, id: KeyId) -> Result<bool,
 }
 
 /// The associated data for the seal of a key's secret.
-fn associated_data(
+pub(super) fn associated_data(
     connection: &Connection,
     key: KeyId,
     tail: &Tail,

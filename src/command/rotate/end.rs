@@ -131,7 +131,7 @@ fn remove_retired(
             return Ok::<_, VaultError>(None);
         }
         let key = found.key.finished();
-        change.keep_one_secret(&found, &key)?;
+        change.keep_one_secret(&found, &key, None)?;
         Ok(Some(Record { key, ..found }))
     })?;
     context.ui.note(match removed {
@@ -357,7 +357,7 @@ impl<'a> Rotation<'a> {
             let Some(key) = choose(&found.key, change) else {
                 return Ok(None);
             };
-            change.keep_one_secret(&found, &key)?;
+            change.keep_one_secret(&found, &key, None)?;
             Ok(Some(Record { key, ..found }))
         })?;
         Ok(ended)

@@ -80,7 +80,9 @@ fn no_secret_replaces_one_that_retired_early() {
         let after = found
             .key
             .rotated(new, "1h".parse().expect("a span"), at(second));
-        let rotated = vault.change(&author(second), |change| change.rotate(&found, &after));
+        let rotated = vault.change(&author(second), |change| {
+            change.rotate(&found, &after, None)
+        });
         match rotated {
             Err(Error::RetiredEarly(of)) => assert!(is_early && of == name),
             // Nothing was staged, which comes later.

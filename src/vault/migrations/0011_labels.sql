@@ -19,3 +19,20 @@ CREATE TABLE deliveries (
 ALTER TABLE policies ADD COLUMN grace TEXT;
 ALTER TABLE policies ADD COLUMN settle TEXT;
 ALTER TABLE policies ADD COLUMN after TEXT;
+
+-- Rotations that postkey continues by itself, until both secrets are one again. `sealed` is the old
+-- secret, encrypted with a key made from the new one, which the vault does not have.
+CREATE TABLE rotations (
+  key_id      INTEGER PRIMARY KEY REFERENCES keys (id) ON DELETE CASCADE,
+  tail        TEXT NOT NULL CHECK (length(tail) = 16),
+  destination TEXT CHECK (destination <> ''),
+  progress    TEXT NOT NULL
+              CHECK (progress IN ('begun', 'delivered', 'restoring', 'restored', 'aborted')),
+  since       INTEGER NOT NULL CHECK (typeof(since) = 'integer'),
+  after_at    INTEGER,
+  held        TEXT CHECK (held <> ''),
+  held_at     INTEGER,
+  detail      TEXT CHECK (detail <> ''),
+  sealed      BLOB,
+  CHECK ((held IS NULL) = (held_at IS NULL))
+);

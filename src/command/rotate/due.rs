@@ -1,0 +1,128 @@
+//! Rotates what is due by itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::check::{KeyFacts, RuleOverrides, Rules};
+use crate::context::Context;
+use crate::context::dry_run::DryRun;
+use crate::context::key_selector::KeySelector;
+use crate::context::selection::{KeysToRead, NameArgument, chosen_or_all, each};
+use crate::delivery::{RotationPlace, RotationRun, RotationTerms};
+use crate::destination::DestinationText;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::KeyName;
+use crate::vault::{Record, SortOrder, Vault};
+
+/// Continues the rotation of each key that is due or already being rotated.
+pub(super) fn run(
+    names: Vec<NameArgument>,
+    selector: &KeySelector,
+    dry_run: DryRun,
+    context: &mut Context,
+) -> Result<ExitStatus, Error> {
+    let KeysToRead { names, vault } = chosen_or_all(names, selector, context)?;
+    drop(vault);
+    let mut vault = context.open_to(dry_run)?;
+    let mut run = RotationRun::begin(dry_run);
+    let status = match names {
+        Some(names) => each(&names, context, |wanted, context| {
+            let seen = wanted.find(&vault)?;
+            advance(&seen.key.name, &mut run, &mut vault, context)
+        }),
+        None => all(&mut run, &mut vault, context)?,
+    };
+    run.finish(context)?;
+    Ok(status)
+}
+
+/// Continues all rotations; unreadable keys are reported.
+fn all(run: &mut RotationRun, vault: &mut Vault, context: &Context) -> Result<ExitStatus, Error> {
+    let mut status = ExitStatus::Done;
+    let mut page = vault.first_page(SortOrder::Name)?;
+    let mut is_more = true;
+    while is_more {
+        let mut records = Vec::new();
+        is_more = vault.next_page(&mut page, |found| match found {
+            Ok(record) => records.push(record),
+            Err(error) => status = status.max(context.report(error.into())),
+        })?;
+        let names = candidates(&records, vault, context)?;
+        run.skip(records.len() - names.len());
+        for name in names {
+            let done = advance(&name, run, vault, context);
+            let done = done.unwrap_or_else(|error| context.report(error));
+            status = status.max(done);
+        }
+    }
+    Ok(status)
+}
+
+/// The keys of a page that are due or being rotated.
+fn candidates(records: &[Record], vault: &Vault, context: &Context) -> Result<Vec<KeyName>, Error> {
+    let keys: Vec<_> = records.iter().map(|record| record.id).collect();
+    let (rotations, now) = (vault.rotations(&keys)?, Context::clock());
+    let mut names = Vec::new();
+    for record in records {
+        let key = &record.key;
+        let is_open = rotations.contains_key(&record.id) || key.retiring_at(now).is_some();
+        let due_at = terms(record, vault, context)?.due_at;
+        if is_open || due_at.is_some_and(|due_at| due_at <= now) {
+            names.push(key.name.clone());
+        }
+    }
+    Ok(names)
+}
+
+fn advance(
+    name: &KeyName,
+    run: &mut RotationRun,
+    vault: &mut Vault,
+    context: &Context,
+) -> Result<ExitStatus, Error> {
+    let record = vault.find(name)?;
+    let terms = terms(&record, vault, context)?;
+    let place = place(&record, vault, context)?;
+    run.take(name, terms, place, vault, context)
+}
+
+/// What the policy of a key says.
+fn terms(record: &Record, vault: &Vault, context: &Context) -> Result<RotationTerms, Error> {
+    let own = vault.policy(record.id)?;
+    let rules = Rules::new(&RuleOverrides::default(), &own, &context.settings.policy);
+    let known = KeyFacts {
+        key: &record.key,
+        secrets: &vault.secrets(record.id)?,
+        used: None,
+    };
+    let rotation = known.rotation(rules.rotate_every.term);
+    Ok(RotationTerms {
+        due_at: rotation.map(|(_, due_at)| due_at),
+        grace: jiff::SignedDuration::from_hours(24),
+        settle: jiff::SignedDuration::from_hours(1),
+        after: Vec::new(),
+    })
+}
+
+/// Where the key's secret was delivered, if that can be done again.
+fn place(
+    record: &Record,
+    vault: &Vault,
+    context: &Context,
+) -> Result<Option<RotationPlace>, Error> {
+    let rotation = vault.rotation(record.id)?;
+    let text = match rotation.and_then(|rotation| rotation.destination) {
+        Some(text) => Some(text),
+        None => vault.last_delivery(record.id)?.map(|last| last.destination),
+    };
+    let Some(text) = text.filter(|text| !text.starts_with("command:")) else {
+        return Ok(None);
+    };
+    let named = text.parse::<DestinationText>()?;
+    let presets = &context.settings.presets;
+    let spec = named.spec(&record.key.name, presets, Path::new(""), &[])?;
+    Ok(Some(RotationPlace {
+        spec,
+        folder: PathBuf::new(),
+    }))
+}

@@ -1,0 +1,209 @@
+//! The state of the rotations that postkey continues by itself.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::column::{moment, optional, parsed, timestamp};
+use super::policies::json;
+use super::sealed::associated_data;
+use super::{Change, Error, Field, KeyId, Record, Vault};
+use crate::key::{AssociatedData, Key, RestoreSeal, Tail};
+use crate::rotation::{HoldReason, RotationProgress};
+
+/// The state of an automatic rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutomaticRotation {
+    /// The new secret's tail.
+    pub tail: Tail,
+    /// Where it is delivered, as `--to` names it, if that can be named.
+    pub destination: Option<String>,
+    /// How far it has got.
+    pub progress: RotationProgress,
+    /// When it got there.
+    pub since: Timestamp,
+    /// When the command that follows that succeeded.
+    pub after_at: Option<Timestamp>,
+    /// Why it is held, if it is.
+    pub held: Option<HeldRotation>,
+    /// The old secret, to deliver it again.
+    pub sealed: Option<RestoreSeal>,
+}
+
+/// Why and since when a rotation is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRotation {
+    /// Why.
+    pub reason: HoldReason,
+    /// Since when.
+    pub at: Timestamp,
+    /// More about it: an error, without secrets, or an address.
+    pub detail: Option<String>,
+}
+
+impl AutomaticRotation {
+    /// The same, after it got so far.
+    pub fn advanced(&self, progress: RotationProgress, at: Timestamp) -> Self {
+        Self {
+            progress,
+            since: at,
+            after_at: None,
+            held: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl Vault {
+    /// The automatic rotations of these keys.
+    pub fn rotations(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, AutomaticRotation>, Error> {
+        rotations(&self.connection, keys)
+    }
+
+    /// The automatic rotation of a key, if there is one.
+    pub fn rotation(&self, key: KeyId) -> Result<Option<AutomaticRotation>, Error> {
+        Ok(self.rotations(&[key])?.remove(&key))
+    }
+
+    /// What the seal of a key's old secret is bound to.
+    pub fn owner_of_seal(&self, key: KeyId, old: &Tail) -> Result<AssociatedData, Error> {
+        associated_data(&self.connection, key, old)
+    }
+}
+
+impl Change<'_> {
+    /// The automatic rotation of a key, if there is one.
+    pub fn rotation(&self, key: KeyId) -> Result<Option<AutomaticRotation>, Error> {
+        Ok(rotations(self.transaction, &[key])?.remove(&key))
+    }
+
+    /// Saves how far a key's rotation has got; `None` ends it.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] if it is not as it was.
+    pub fn save_rotation(
+        &self,
+        key: &Record,
+        before: Option<&AutomaticRotation>,
+        after: Option<&AutomaticRotation>,
+    ) -> Result<(), Error> {
+        if self.rotation(key.id)?.as_ref() != before {
+            return Err(Error::Changed(key.key.name.clone()));
+        }
+        let fields = self.replace_rotation(key.id, after)?;
+        match fields.is_empty() {
+            true => Ok(()),
+            false => self.log_fields(key.id, &key.key.name, &fields),
+        }
+    }
+
+    /// Replaces the state of a key's rotation; returns what to log.
+    pub(super) fn replace_rotation(
+        &self,
+        key: KeyId,
+        after: Option<&AutomaticRotation>,
+    ) -> Result<Vec<Field>, Error> {
+        let before = facts_of(self.transaction, key)?;
+        match after {
+            Some(after) => self.write_rotation(key, after)?,
+            None => {
+                let end = "DELETE FROM rotations WHERE key_id = ?1";
+                self.transaction.prepare_cached(end)?.execute([key])?;
+            }
+        }
+        let pairs = before.into_iter().zip(facts(after));
+        let differences = pairs.filter(|((_, from), (_, to))| from != to);
+        let fields = differences.map(|((field, from), (_, to))| Field {
+            field: field.to_owned(),
+            from,
+            to,
+        });
+        Ok(fields.collect())
+    }
+
+    fn write_rotation(&self, key: KeyId, rotation: &AutomaticRotation) -> Result<(), Error> {
+        let write = "INSERT OR REPLACE INTO rotations
+                       (key_id, tail, destination, progress, since, after_at, held, held_at, detail,
+                        sealed)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let held = rotation.held.as_ref();
+        self.transaction.prepare_cached(write)?.execute(params![
+            key,
+            rotation.tail.as_str(),
+            rotation.destination,
+            rotation.progress.into_str(),
+            rotation.since.as_second(),
+            rotation.after_at.map(Timestamp::as_second),
+            held.map(|held| held.reason.into_str()),
+            held.map(|held| held.at.as_second()),
+            held.and_then(|held| held.detail.as_deref()),
+            rotation.sealed.as_ref().map(RestoreSeal::as_bytes),
+        ])?;
+        Ok(())
+    }
+
+    /// Logs that a key got another secret, or lost one, which also changes the state of its
+    /// rotation: by default it has none then.
+    pub(super) fn log_secrets(
+        &self,
+        before: &Record,
+        after: &Key,
+        rotation: Option<&AutomaticRotation>,
+    ) -> Result<(), Error> {
+        let unsealed = self.unseal(before.id, &after.tail)?;
+        let fields = [unsealed, self.replace_rotation(before.id, rotation)?].concat();
+        self.log_with(before.id, Some(&before.key), Some(after), &fields)
+    }
+}
+
+fn rotations(
+    connection: &Connection,
+    keys: &[KeyId],
+) -> Result<HashMap<KeyId, AutomaticRotation>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key_id, tail, destination, progress, since, after_at, held, held_at, detail, sealed
+         FROM json_each(?1) AS given JOIN rotations ON key_id = given.value",
+    )?;
+    let mut rows = statement.query([json(keys)])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(0)?, rotation(row)?);
+    }
+    Ok(found)
+}
+
+fn rotation(row: &Row<'_>) -> Result<AutomaticRotation, Error> {
+    let held = optional(row, 6)?.zip(moment(row, 7)?);
+    let detail = row.get(8)?;
+    Ok(AutomaticRotation {
+        tail: parsed(row, 1)?,
+        destination: row.get(2)?,
+        progress: parsed(row, 3)?,
+        since: timestamp(row.get(4)?)?,
+        after_at: moment(row, 5)?,
+        held: held.map(|(reason, at)| HeldRotation { reason, at, detail }),
+        sealed: row.get::<_, Option<_>>(9)?.map(RestoreSeal::from_bytes),
+    })
+}
+
+/// A rotation in the log: not before its new secret is valid.
+fn facts(rotation: Option<&AutomaticRotation>) -> [(&'static str, Option<String>); 2] {
+    let rotation = rotation.filter(|rotation| rotation.progress != RotationProgress::Begun);
+    let held = rotation.and_then(|rotation| rotation.held.as_ref());
+    [
+        (
+            "rotation",
+            rotation.map(|rotation| rotation.progress.into_str().to_owned()),
+        ),
+        ("held", held.map(|held| held.reason.into_str().to_owned())),
+    ]
+}
+
+/// A key's rotation in the log.
+pub(super) fn facts_of(
+    connection: &Connection,
+    key: KeyId,
+) -> Result<[(&'static str, Option<String>); 2], Error> {
+    Ok(facts(rotations(connection, &[key])?.get(&key)))
+}
