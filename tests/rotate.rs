@@ -1,6 +1,7 @@
 //! `postkey rotate`: two valid secrets for a while, and each way in which that ends.
 
 mod bounds;
+mod due;
 mod ends;
 mod served;
 mod several;

@@ -96,8 +96,10 @@ fn show(
     secrets.retain(|secret| !secret.is_retired(display.now));
     let policy = policy(record, &secrets, display.now, vault, context)?;
     let delivery = vault.last_delivery(record.id)?;
+    let rotation = vault.rotation(record.id)?;
     let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log, display.now)
-        .with_delivery(delivery.as_ref());
+        .with_delivery(delivery.as_ref())
+        .with_rotation(rotation.as_ref());
     let facts = details.facts(&display);
     print(&details, &facts)
 }

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::recorded::Recorded;
+use super::rotation::{self, RotationProgressView};
 use super::secret::{self, SecretView};
 use super::usage::{NO_RECORDED_USE, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
@@ -13,7 +14,7 @@ use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::ui::{DisplayContext, MenuItem};
 use crate::usage::{Details, Summary};
-use crate::vault::{Entry, LastDelivery, SecretInfo};
+use crate::vault::{AutomaticRotation, Entry, LastDelivery, SecretInfo};
 
 /// A key as every command shows it.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
@@ -264,6 +265,7 @@ pub struct KeyDetails<'a> {
     delivered_to: Option<&'a str>,
     #[serde(serialize_with = "text")]
     delivered_at: Option<Timestamp>,
+    rotation: Option<RotationProgressView<'a>>,
     #[serde(skip)]
     details: Option<&'a Details>,
 }
@@ -294,6 +296,7 @@ impl<'a> KeyDetails<'a> {
             limit_resets_at: allowance.and_then(Allowance::reset),
             delivered_to: None,
             delivered_at: None,
+            rotation: None,
             details,
         }
     }
@@ -307,9 +310,23 @@ impl<'a> KeyDetails<'a> {
         }
     }
 
+    /// The same, with the state of its automatic rotation.
+    pub fn with_rotation(self, rotation: Option<&'a AutomaticRotation>) -> Self {
+        Self {
+            rotation: rotation.map(RotationProgressView::new),
+            ..self
+        }
+    }
+
     /// All facts, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
         let mut facts = self.key.list(display);
+        if let (Some(old), Some(_)) = (self.key.key.retiring_at(display.now), &self.rotation) {
+            let told = rotation::old_secret(old, display);
+            let fact = facts.iter_mut().find(|(name, _)| *name == "old secret");
+            fact.into_iter()
+                .for_each(|(_, value)| value.clone_from(&told));
+        }
         if let (Some(to), Some(at)) = (self.delivered_to, self.delivered_at) {
             let when = display.moment_and_distance(at);
             facts.push(("delivered", format!("to {}, {when}", quoted(to))));
@@ -317,7 +334,8 @@ impl<'a> KeyDetails<'a> {
         if !self.key.key.is_decoy {
             facts.extend(self.policy.described(display));
         }
-        let rotation = secret::rotation(self.key.key, self.details, display);
+        let automatic = self.rotation.as_ref();
+        let rotation = secret::rotation(self.key.key, self.details, automatic, display);
         facts.extend(labeled_lines("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
             facts.extend(described(self.key.key, details, display));

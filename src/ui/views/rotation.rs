@@ -5,7 +5,7 @@ use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::text;
-use crate::key::{Key, quoted};
+use crate::key::{Key, Retiring, quoted};
 use crate::rotation::{
     HoldReason, RotationObstacle, RotationProgress, RotationState, RotationStep,
 };
@@ -196,29 +196,70 @@ impl RotationDetails<'_> {
     }
 }
 
-/// Where an automatic rotation stands, for people.
-pub(super) fn progress(rotation: &AutomaticRotation, display: &DisplayContext) -> Vec<String> {
-    let since = display.moment_and_distance(rotation.since);
-    let place = rotation.destination.as_deref().map(quoted);
-    let place = place.unwrap_or_else(|| "its destination".to_owned());
-    let told = match rotation.progress {
-        RotationProgress::Begun => format!("begun {since}, not yet delivered"),
-        RotationProgress::Delivered => format!("delivered to {place} {since}"),
-        RotationProgress::Restoring | RotationProgress::Restored => {
-            format!("being aborted since {since}: {place} gets the old secret again")
+/// The state of an automatic rotation.
+#[derive(Debug, Serialize)]
+pub(super) struct RotationProgressView<'a> {
+    progress: &'static str,
+    #[serde(serialize_with = "text")]
+    since: Option<Timestamp>,
+    destination: Option<&'a str>,
+    held: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    held_since: Option<Timestamp>,
+    detail: Option<&'a str>,
+    #[serde(skip)]
+    rotation: &'a AutomaticRotation,
+}
+
+impl<'a> RotationProgressView<'a> {
+    pub(super) fn new(rotation: &'a AutomaticRotation) -> Self {
+        let held = rotation.held.as_ref();
+        Self {
+            progress: rotation.progress.into_str(),
+            since: Some(rotation.since),
+            destination: rotation.destination.as_deref(),
+            held: held.map(|held| held.reason.into_str()),
+            held_since: held.map(|held| held.at),
+            detail: held.and_then(|held| held.detail.as_deref()),
+            rotation,
         }
-        RotationProgress::Aborted => format!("aborted {since}"),
-    };
-    let mut lines = vec![format!("automatic: {told}")];
-    if let Some(held) = &rotation.held {
-        let detail = held.detail.as_deref();
-        let detail = detail.map(|detail| format!(" ({detail})"));
-        lines.push(format!(
-            "held since {}: {}{}",
-            display.moment_and_distance(held.at),
-            held.reason.describe(),
-            detail.unwrap_or_default()
-        ));
     }
-    lines
+
+    /// The same for people.
+    pub(super) fn lines(&self, display: &DisplayContext) -> Vec<String> {
+        let since = display.moment_and_distance(self.rotation.since);
+        let place = self.destination.map(quoted);
+        let place = place.unwrap_or_else(|| "its destination".to_owned());
+        let mut lines = vec![match self.rotation.progress {
+            RotationProgress::Begun => format!("automatic: begun {since}, not delivered yet"),
+            RotationProgress::Delivered => format!("automatic: delivered to {place} {since}"),
+            RotationProgress::Restoring | RotationProgress::Restored => {
+                format!("automatic: being aborted since {since}; {place} gets the old secret again")
+            }
+            RotationProgress::Aborted => {
+                format!("automatic: aborted {since}; {place} has the old secret again")
+            }
+        }];
+        lines.extend(self.rotation.held.as_ref().map(|held| {
+            let detail = held.detail.as_deref();
+            let detail = detail.map(|detail| format!(" ({detail})"));
+            format!(
+                "held since {}: {}{}",
+                display.moment_and_distance(held.at),
+                held.reason.describe(),
+                detail.unwrap_or_default()
+            )
+        }));
+        lines.push("next: `postkey rotate --due` continues it".to_owned());
+        lines
+    }
+}
+
+/// The old secret during an automatic rotation.
+pub(super) fn old_secret(old: &Retiring, display: &DisplayContext) -> String {
+    format!(
+        "{}, works until the rotation is finished, at most until {}",
+        display.tail_phrase(&old.tail),
+        display.date(old.until)
+    )
 }

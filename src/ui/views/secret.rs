@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::rotation::RotationProgressView;
 use super::text;
 use super::usage::NO_RECORDED_USE;
 use crate::key::{Key, Retiring};
@@ -57,15 +58,24 @@ pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String 
 pub(super) fn rotation(
     key: &Key,
     details: Option<&Details>,
+    automatic: Option<&RotationProgressView<'_>>,
     display: &DisplayContext,
 ) -> Vec<String> {
+    let automatic: Vec<_> = automatic
+        .iter()
+        .flat_map(|rotation| rotation.lines(display))
+        .collect();
     let Some(old) = key.retiring_at(display.now) else {
-        return Vec::new();
+        return automatic;
     };
     let mut lines = match details {
         Some(details) => uses(key, old, details, display),
         None => vec!["no usage of either secret is recorded".to_owned()],
     };
+    if !automatic.is_empty() {
+        lines.extend(automatic);
+        return lines;
+    }
     let transition = details.map(|details| details.transition(&key.tail, &old.tail));
     lines.push(next(key, transition));
     lines.push(format!("undo: postkey rotate --abort {}", key.name));
