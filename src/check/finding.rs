@@ -7,6 +7,7 @@ use strum::IntoStaticStr;
 
 use super::held::HeldSecret;
 use crate::key::{KeyName, Permission};
+use crate::rotation::HoldReason;
 
 /// How far in the future the suggested command extends a key's expiry.
 pub const EXTENSION: &str = "90d";
@@ -95,6 +96,22 @@ pub enum Finding {
         made_at: Timestamp,
         /// When the old one retires.
         retires_at: Timestamp,
+    },
+    /// Its automatic rotation is held: a person must decide.
+    RotationHeld {
+        /// Since when.
+        held_at: Timestamp,
+        /// Why.
+        reason: HoldReason,
+        /// More about it: an address, or an error.
+        detail: Option<String>,
+    },
+    /// Its automatic rotation is not continued.
+    RotationStalled {
+        /// When it got as far as it is.
+        begun_at: Timestamp,
+        /// When it should have got further.
+        due_at: Timestamp,
     },
     /// The key has expired.
     Expired {
@@ -211,6 +228,9 @@ impl Finding {
             | Self::NoLimit { made_at: at }
             | Self::ExcessPermission { last_at: at, .. }
             | Self::NeverUsed { made_at: at, .. } => Some(at),
+            Self::RotationHeld { held_at: at, .. } | Self::RotationStalled { begun_at: at, .. } => {
+                Some(at)
+            }
             Self::Expired { .. } | Self::Expiring { .. } => None,
         }
     }
@@ -225,8 +245,10 @@ impl Finding {
             | Self::NoExpiry { .. }
             | Self::NoLimit { .. }
             | Self::ExcessPermission { .. }
+            | Self::RotationHeld { .. }
             | Self::NotDelivered { .. } => None,
-            Self::OldSecretUsed { retires_at: at, .. }
+            Self::RotationStalled { due_at: at, .. }
+            | Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
             | Self::RotationUnfinished { retires_at: at, .. }
@@ -264,6 +286,8 @@ impl Finding {
             Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. }
+            | Self::RotationHeld { .. }
+            | Self::RotationStalled { .. }
             | Self::NotDelivered { .. } => 1,
             Self::Expired { .. } | Self::Expiring { .. } => 2,
             Self::RotationDue { .. } => 3,
@@ -292,6 +316,7 @@ impl Finding {
             | Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. }
+            | Self::RotationHeld { .. }
             | Self::Expired {
                 need: Necessity::Unknown,
                 ..
@@ -327,6 +352,7 @@ impl Finding {
                 is_rotating: false, ..
             } => format!("rotate {name}"),
             Self::RotationUnfinished { .. } => format!("rotate --finish {name}"),
+            Self::RotationStalled { .. } => format!("rotate --due {name}"),
             Self::Unused { .. } | Self::NeverUsed { .. } => format!("deactivate {name}"),
         }
     }

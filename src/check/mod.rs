@@ -1,5 +1,6 @@
 //! Decides what needs attention about a key, so that all commands agree.
 
+mod automatic;
 mod excess;
 mod finding;
 mod held;
@@ -14,7 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
-use crate::vault::SecretInfo;
+use crate::vault::{AutomaticRotation, SecretInfo};
+use automatic::unfinished;
 pub use excess::excess_permission;
 pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
 pub use held::{HeldSecret, other_login};
@@ -28,6 +30,8 @@ pub struct KeyFacts<'a> {
     pub key: &'a Key,
     /// Its secrets, the current one first.
     pub secrets: &'a [SecretInfo],
+    /// Its automatic rotation, if it has one.
+    pub rotation: Option<&'a AutomaticRotation>,
     /// Its use; `None` if none is recorded in the vault.
     pub used: Option<RecordedUse>,
 }
@@ -105,7 +109,10 @@ impl KeyFacts<'_> {
             unusual_day(CountedUse::Requests),
             unusual_day(CountedUse::Recipients),
             used.and_then(|used| unusual::new_network(&used.recent, now)),
-            self.open_rotation(now),
+            match self.rotation {
+                Some(rotation) => unfinished(rotation, rules, now),
+                None => self.open_rotation(now),
+            },
             self.expiring(rules.expiring, now),
             self.rotation_due(rules.rotate_every.term, now),
             used.and_then(|used| self.unused(used, rules.unused.term, now)),

@@ -1,5 +1,6 @@
 //! The policy that applies to a key: from the command line, else its own, else the settings.
 
+use jiff::{SignedDuration, Timestamp};
 use strum::IntoStaticStr;
 
 use crate::key::{AfterCommand, Grace, KeyPolicy, Period, Term};
@@ -61,6 +62,13 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// How long an old secret must be unused, with days of 24 hours.
+    pub fn settle_length(&self) -> SignedDuration {
+        let start = Timestamp::UNIX_EPOCH;
+        let end = self.settle.term.after(start).unwrap_or(Timestamp::MAX);
+        end.duration_since(start)
+    }
+
     /// The rules for a key with this policy of its own.
     pub fn new(given: &RuleOverrides, own: &KeyPolicy, policy: &Policy) -> Self {
         Self {

@@ -157,6 +157,7 @@ impl Known {
     /// Each finding, and the command that fixes it.
     fn found(&self) -> Vec<String> {
         let facts = KeyFacts {
+            rotation: None,
             key: &self.key,
             secrets: &self.secrets,
             used: self.used.clone(),

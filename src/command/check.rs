@@ -248,6 +248,7 @@ impl<'a> KeyCheck<'a> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let mut secrets = self.vault.secrets_of(&keys)?;
         let mut policies = self.vault.policies(&keys)?;
+        let rotations = self.vault.rotations(&keys)?;
         let now = self.display.now;
         let used = match self.recorded_since {
             Some(since) => self.uses.used(records, &secrets, (since, now), ui),
@@ -263,6 +264,7 @@ impl<'a> KeyCheck<'a> {
             let known = KeyFacts {
                 key: &record.key,
                 secrets: &secrets,
+                rotation: rotations.get(&record.id),
                 used,
             };
             let rules = Rules::new(&self.given, &own, &self.settings.policy);

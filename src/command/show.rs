@@ -117,6 +117,7 @@ fn policy(
     let known = KeyFacts {
         key: &record.key,
         secrets,
+        rotation: None,
         used: None,
     };
     let rotation = match record.key.has_expired(now) {

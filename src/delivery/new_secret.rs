@@ -5,7 +5,8 @@ use rand::rngs::SysRng;
 use crate::context::random;
 use crate::error::Error;
 use crate::key::{
-    AssociatedData, Brand, HashMemory, Key, KeyPolicy, Kind, RestoreSeal, Sealer, Secret, Tail, Verifier,
+    AssociatedData, Brand, HashMemory, Key, KeyPolicy, Kind, RestoreSeal, Sealer, Secret, Tail,
+    Verifier,
 };
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Change, Record};

@@ -136,11 +136,6 @@ impl RotationFacts {
         }
     }
 
-    /// When the rotation is decided at the latest.
-    pub fn decided_at(&self) -> Option<Timestamp> {
-        self.progress.map(|(_, at)| later(at, self.grace))
-    }
-
     fn begin_if_due(&self) -> RotationStep {
         match (self.by_hand_until, self.is_due, self.obstacle) {
             (Some(until), ..) => RotationStep::LeaveToPerson { until },

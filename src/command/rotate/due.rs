@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::check::{KeyFacts, RuleOverrides, Rules};
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
 use crate::context::key_selector::KeySelector;
@@ -61,12 +60,14 @@ fn all(run: &mut RotationRun, vault: &mut Vault, context: &Context) -> Result<Ex
 /// The keys of a page that are due or being rotated.
 fn candidates(records: &[Record], vault: &Vault, context: &Context) -> Result<Vec<KeyName>, Error> {
     let keys: Vec<_> = records.iter().map(|record| record.id).collect();
-    let (rotations, now) = (vault.rotations(&keys)?, Context::clock());
+    let (rotations, policies) = (vault.rotations(&keys)?, vault.policies(&keys)?);
+    let now = Context::clock();
     let mut names = Vec::new();
     for record in records {
         let key = &record.key;
         let is_open = rotations.contains_key(&record.id) || key.retiring_at(now).is_some();
-        let due_at = terms(record, vault, context)?.due_at;
+        let own = policies.get(&record.id).cloned().unwrap_or_default();
+        let due_at = RotationTerms::of(record, &own, vault, context)?.due_at;
         if is_open || due_at.is_some_and(|due_at| due_at <= now) {
             names.push(key.name.clone());
         }
@@ -81,27 +82,9 @@ fn advance(
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     let record = vault.find(name)?;
-    let terms = terms(&record, vault, context)?;
+    let terms = RotationTerms::of(&record, &vault.policy(record.id)?, vault, context)?;
     let place = place(&record, vault, context)?;
     run.take(name, terms, place, vault, context)
-}
-
-/// What the policy of a key says.
-fn terms(record: &Record, vault: &Vault, context: &Context) -> Result<RotationTerms, Error> {
-    let own = vault.policy(record.id)?;
-    let rules = Rules::new(&RuleOverrides::default(), &own, &context.settings.policy);
-    let known = KeyFacts {
-        key: &record.key,
-        secrets: &vault.secrets(record.id)?,
-        used: None,
-    };
-    let rotation = known.rotation(rules.rotate_every.term);
-    Ok(RotationTerms {
-        due_at: rotation.map(|(_, due_at)| due_at),
-        grace: jiff::SignedDuration::from_hours(24),
-        settle: jiff::SignedDuration::from_hours(1),
-        after: Vec::new(),
-    })
 }
 
 /// Where the key's secret was delivered, if that can be done again.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::delivery::child::{ChildCommand, ChildTask};
-use crate::key::{Key, quoted};
+use crate::key::{AfterCommand, Key, quoted};
 use crate::process::DeferredSignals;
 
 /// How long the command may take.
@@ -18,13 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// # Errors
 /// How it failed, as a sentence.
 pub(super) fn run(
-    words: &[String],
+    after: &AfterCommand,
     folder: &Path,
     key: &Key,
     context: &Context,
 ) -> Result<(), String> {
     let command = ChildCommand {
-        words: words.to_vec(),
+        words: after.arguments().to_vec(),
         folder: folder.to_owned(),
         timeout: TIMEOUT,
         signals: Some(DeferredSignals::begin_once()),
@@ -45,5 +45,5 @@ pub(super) fn run(
     };
     let program = command.program().map_err(|error| error.to_string())?;
     let ended = command.run(program, &variables, task);
-    ended.map_err(|why| format!("{} {why}", quoted(&words.join(" "))))
+    ended.map_err(|why| format!("{} {why}", quoted(&after.to_string())))
 }

@@ -173,8 +173,10 @@ impl<'a> KeyRotation<'a> {
         let key = &situation.record.key;
         let folder = self.place.as_ref().map(|place| place.folder.as_path());
         let folder = folder.unwrap_or(Path::new(""));
-        let ran = after::run(&self.terms.after, folder, key, self.context);
-        ran.map_err(|why| Error::new(ExitStatus::No, why))?;
+        if let Some(command) = &self.terms.after {
+            let ran = after::run(command, folder, key, self.context);
+            ran.map_err(|why| Error::new(ExitStatus::No, why))?;
+        }
         let mut after = rotation.clone();
         after.after_at = Some(Context::clock());
         after.held = None;

@@ -39,7 +39,7 @@ impl Situation {
         let old = key.retiring_at(now);
         let facts = RotationFacts {
             progress: rotation.as_ref().map(|found| (found.progress, found.since)),
-            is_after_done: terms.after.is_empty()
+            is_after_done: terms.after.is_none()
                 || rotation
                     .as_ref()
                     .is_some_and(|found| found.after_at.is_some()),

@@ -130,6 +130,22 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         Finding::RotationOpen { retires_at, .. } => {
             format!("the old secret retires {}", when(*retires_at))
         }
+        Finding::RotationHeld {
+            held_at,
+            reason,
+            detail,
+        } => {
+            let detail = detail.as_ref();
+            let detail = detail.map(|detail| format!(" ({detail})"));
+            let (since, why) = (when(*held_at), reason.describe());
+            format!(
+                "automatic rotation held {since}: {why}{}",
+                detail.unwrap_or_default()
+            )
+        }
+        Finding::RotationStalled { due_at, .. } => {
+            format!("automatic rotation not continued since {}", when(*due_at))
+        }
         Finding::Expired {
             at,
             need: Necessity::Early,
