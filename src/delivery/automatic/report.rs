@@ -70,10 +70,10 @@ impl RotationReport {
         let last = self.done.last();
         let mut report = Self {
             state: match (step, last) {
-                (RotationStep::Hold { .. }, Some(RotationStep::Remove)) => RotationState::Aborted,
+                (_, Some(RotationStep::Remove)) => RotationState::Aborted,
+                (_, Some(RotationStep::Finish)) => RotationState::Finished,
                 (RotationStep::Hold { .. }, _) => RotationState::Held,
                 (RotationStep::NotPossible(_), _) => RotationState::NotPossible,
-                (RotationStep::Nothing, Some(RotationStep::Finish)) => RotationState::Finished,
                 _ => RotationState::Waiting,
             },
             ..self

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/rotation-due.sh"
 
 A_init() {
-  mkdir -p "$1" && due_key "$1"
+  mkdir -p "$1" && due_key "$1" 1h
 }
 
 A_check() {

@@ -2,22 +2,23 @@
 # Sourced by the adapters of `rotate --due`: a key in a file, and a command that reads it.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# A key that is due, in the vault in the folder $1; its secret is also in $OUT/old-secret.
+# A key that is due, in the vault in the folder $1, with a grace period of $2; its secret is also in
+# $OUT/old-secret.
 due_key() {
   pk "$1" generate api web --to "file:$1/stored" 2>/dev/null && cp "$1/stored" "$OUT/old-secret" &&
-    verify "$1" <"$1/stored" && set_policy "$1" 1s && sleep 2
+    verify "$1" <"$1/stored" && set_policy "$1" 1s "$2" && sleep 2
 }
 
-# Sets the key's policy: due after $2.
+# Sets the key's policy: due after $2, decided after $3.
 set_policy() {
-  pk "$1" set web --rotate-every "$2" --grace 1s --settle 1s \
+  pk "$1" set web --rotate-every "$2" --grace "$3" --settle 1s \
     --after "sh -c 'cat \"\$HOME/stored\" >\"\$HOME/read\"'" >/dev/null 2>&1
 }
 
 # A key whose new secret has been delivered, and is no longer due; the new one is in $OUT/new-secret.
 rotating_key() {
-  due_key "$1" && pk "$1" rotate --due >/dev/null 2>&1 && cp "$1/stored" "$OUT/new-secret" &&
-    set_policy "$1" 90d
+  due_key "$1" 1h && pk "$1" rotate --due >/dev/null 2>&1 && cp "$1/stored" "$OUT/new-secret" &&
+    set_policy "$1" 90d 1s
 }
 
 # The command line, on the copy of the vault in the folder $1, which names the copied file.
