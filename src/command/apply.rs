@@ -1,6 +1,7 @@
 //! `postkey apply`: creates and updates the keys that a manifest names.
 
 mod destination;
+mod due;
 mod lock;
 mod new_keys;
 mod prune;
@@ -16,6 +17,7 @@ use crate::arguments;
 use crate::command::apply::lock::ApplyLock;
 use crate::command::apply::steps::ApplyResult;
 use crate::context::Context;
+use crate::context::dry_run::DryRun;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::EffectiveStatus;
@@ -48,6 +50,7 @@ Examples:
   postkey apply --dry-run keys.toml
   postkey apply keys.toml
   postkey apply --prune keys.toml
+  postkey apply --rotate-due keys.toml
 A manifest:
   [[key]]
   name = \"rails-app\"
@@ -78,6 +81,9 @@ pub struct Apply {
     /// Replace secrets of other keys and other vaults in files
     #[arg(long)]
     replace: bool,
+    /// Only rotate the keys that are due, as `rotate --due` does, to where their `save` says
+    #[arg(long, conflicts_with_all = ["prune", "replace"])]
+    rotate_due: bool,
 }
 
 pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Error> {
@@ -86,6 +92,10 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
     }
     let source = ManifestSource::read(&args.file)?;
     let manifest = source.manifest(context)?;
+    if args.rotate_due {
+        let is_dry_run = args.dry_run;
+        return due::run(&manifest, &source, DryRun { is_dry_run }, context);
+    }
     let smtp = context.settings.smtp.clone();
     let scheme = Scheme {
         source: &source,

@@ -34,6 +34,12 @@ use end::Confirmation;
 /// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, the key
 /// does not change.
 ///
+/// --due is for cron and timers: it rotates the keys whose policy says so (`postkey set
+/// --rotate-every`) and ends. It delivers a new secret where the old one was delivered, runs the
+/// key's `--after` command, and when only the new secret has been used for `--settle`, a later run
+/// retires the old one. At the end of `--grace` a rotation that is not finished is held, or aborted
+/// if the new secret was never used. Exits 1 if a person must decide; see `postkey help rotation`.
+///
 /// Selectors such as --label choose keys instead of names: on a terminal it shows them and asks for
 /// confirmation. If no key matches, it exits 0.
 ///
@@ -48,6 +54,7 @@ Examples:
   postkey rotate ci
   NEW=$(postkey rotate --grace 48h ci)
   postkey rotate --save app.env --format env app mail
+  postkey rotate --due
   postkey rotate --finish app mail
   postkey rotate --finish --label team=shop
   postkey rotate --abort ci")]
@@ -59,8 +66,10 @@ pub struct Rotate {
     selector: KeySelector,
     #[command(flatten)]
     dry_run: DryRun,
-    /// Rotate by itself, for cron and timers: create, deliver, finish or abort, as far as possible now
-    #[arg(long, conflicts_with_all = ["finish", "abort", "grace", "to", "save", "env_name", "github", "print_secret", "replace"])]
+    /// Do the next step for each key that is due or being rotated by an earlier run; without NAME,
+    /// all keys
+    #[arg(long, conflicts_with_all = ["finish", "abort", "grace", "to", "save", "env_name"])]
+    #[arg(conflicts_with_all = ["github", "print_secret", "replace"])]
     due: bool,
     /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]

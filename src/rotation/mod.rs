@@ -4,6 +4,8 @@
 //! once the destination has it again; otherwise it is held until a person decides. At any time at
 //! least one secret is valid, and it is the one in the destination.
 
+#[cfg(test)]
+mod model;
 mod obstacle;
 mod state;
 mod step;

@@ -5,6 +5,7 @@
 //! locked between calls into this module.
 
 mod action;
+mod automatic_rotation;
 mod cause;
 mod chain;
 mod change;
@@ -50,6 +51,7 @@ mod sudoer;
 mod watch;
 
 pub use action::Action;
+pub use automatic_rotation::{AutomaticRotation, HeldRotation};
 pub use cause::Cause;
 pub use chain::Chain;
 pub use change::Change;
@@ -74,7 +76,6 @@ pub use pages::{Page, SortOrder};
 pub use past_owner::PastOwner;
 pub use policies::policy_differences;
 pub use restore::CurrentVault;
-pub use rotations::{AutomaticRotation, HeldRotation};
 pub use sealed::Sealed;
 pub use store::Vault;
 pub use sudoer::Sudoer;

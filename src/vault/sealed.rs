@@ -114,7 +114,8 @@ impl Change<'_> {
             return Err(Error::Changed(after.name.clone()));
         }
         self.exchange(before.id, &after.tail)?;
-        self.log_secrets(before, after, None)?;
+        let rotation = self.replace_rotation(before.id, None)?;
+        self.log_with(before.id, Some(&before.key), Some(after), &rotation)?;
         self.keep(before.id, &after.tail, seal)
     }
 

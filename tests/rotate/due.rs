@@ -484,3 +484,60 @@ fn a_key_without_runs_is_reported_as_stalled() {
     assert_eq!(rotated.findings("+2161h"), [""; 0]);
     assert_eq!(rotated.findings("+93d"), ["rotation-stalled"]);
 }
+
+#[test]
+fn a_manifest_rotates_its_own_keys_to_where_it_says() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.generate(["api", "other"]);
+    sandbox.write(
+        "keys.toml",
+        "[[key]]\nname = \"web\"\nkind = \"api\"\nrotate_every = \"30d\"\ngrace = \"12h\"\n\
+         after = [\"touch\", \"reloaded\"]\nsave = { file = \".env\", secret = \"KEY\" }\n\n\
+         [[key]]\nname = \"piped\"\nkind = \"api\"\nrotate_every = \"30d\"\n\
+         save = { command = [\"sh\", \"-c\", \"cat >piped\"] }\n",
+    );
+    sandbox.with_path(&["apply", "keys.toml"]).expect(0);
+    let old = secret_at(&sandbox, "env:.env#KEY");
+    with_input(&sandbox, "+30d", &["verify"], &old).expect(0);
+    let due = ["apply", "--rotate-due", "keys.toml", "--format", "json"];
+    let dry = at(&sandbox, "+30d", &[&due[..], &["--dry-run"]].concat()).expect(0);
+    let states = |run: &Run| -> Vec<String> {
+        let rows = run.json();
+        let word = |row: &Value| {
+            format!(
+                "{} {}",
+                row["name"].as_str().unwrap(),
+                row["state"].as_str().unwrap()
+            )
+        };
+        rows.as_array().unwrap().iter().map(word).collect()
+    };
+    assert_eq!(states(&dry), ["web planned", "piped planned"]);
+    assert_eq!(secret_at(&sandbox, "env:.env#KEY"), old);
+    let run = at(&sandbox, "+30d", &due).expect(0);
+    assert_eq!(states(&run), ["web waiting", "piped waiting"]);
+    let new = secret_at(&sandbox, "env:.env#KEY");
+    assert_ne!(new, old);
+    assert!(sandbox.home().join("reloaded").exists());
+    with_input(&sandbox, "+721h", &["verify"], &new).expect(0);
+    with_input(&sandbox, "+721h", &["verify"], &sandbox.read("piped")).expect(0);
+    let run = at(&sandbox, "+723h", &due).expect(0);
+    assert_eq!(states(&run), ["web finished", "piped finished"]);
+    with_input(&sandbox, "+723h", &["verify"], &old).expect(1);
+    // A command cannot be read back: nothing is restored.
+    at(&sandbox, "+61d", &due).expect(0);
+    with_input(
+        &sandbox,
+        "+61d",
+        &["verify"],
+        &secret_at(&sandbox, "env:.env#KEY"),
+    )
+    .expect(0);
+    let run = at(&sandbox, "+63d", &due).expect(1);
+    assert_eq!(states(&run), ["web finished", "piped held"]);
+    assert_eq!(run.json()[1]["reason"], "cannot-restore");
+    let missing = "[[key]]\nname = \"new\"\nkind = \"api\"\nsave = { file = \"f\" }\n";
+    sandbox.write("more.toml", missing);
+    at(&sandbox, "+63d", &["apply", "--rotate-due", "more.toml"]).expect(3);
+    assert!(!sandbox.home().join("f").exists());
+}
