@@ -701,6 +701,10 @@ const COVERED: &[(&str, &str)] = &[
     ("revoke NAME", "for whoever wants to revoke"),
     ("revoke {name}", "for whoever wants to revoke"),
     ("rotate NAME", "the old secret keeps working"),
+    (
+        "rotate --due",
+        "ends only what is unused; tests/rotate/due.rs runs it in each state",
+    ),
     ("rotate --abort {all}", "the rotations that were just begun"),
     (
         "rotate --finish {all}",

@@ -71,6 +71,7 @@ fn an_api_key_has_the_given_fields() {
             "senders": null, "networks": null, "mails_today": null, "recipients_today": null,
             "labels": {}, "owner": null,
             "limit_used": null, "limit_resets_at": null, "delivered_to": null, "delivered_at": null,
+            "rotation": null,
             "is_default": false, "usage": null, "secrets": [{
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,

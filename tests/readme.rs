@@ -39,7 +39,7 @@ const WITH_GATEWAYS: [&str; 1] = ["Set it up with nginx"];
 const MARK: &str = "@@@@";
 
 /// Values that vary between runs, and their replacements.
-const VARYING: [(&str, &str); 15] = [
+const VARYING: [(&str, &str); 16] = [
     (r"(?m)^(X-RateLimit-Reset): \d{10}", "$1: SECOND"),
     (crate::sandbox::SECRET, "SECRET"),
     (r#""tail":"\w{16}""#, "TAIL"),
@@ -58,6 +58,7 @@ const VARYING: [(&str, &str); 15] = [
     (r"`(\w+)-[0-9a-f]{8}`", "`$1-NUMBER`"),
     (r"\b(?:just )?now (by|from) ", "AGO $1 "),
     (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
+    (r"`(file|env):/[\w./-]*/([\w.#-]+)`", "`$1:$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // Printed by `service` without systemd, as on the test's machine.

@@ -84,6 +84,7 @@ fn no_part_of_a_secret_is_in_files_or_messages() {
         &["rotate", "mail"],
         &["rotate", "--finish", "--yes", "mail"],
         &["rotate", "--abort", "--yes", "mail"],
+        &["rotate", "--due"],
         &["revoke", "build", "--report", "out.md", "--leaked-at", "2h"],
         &["revoke", "missing"],
         &["delete", "build"],

@@ -43,8 +43,8 @@ pub fn held_instead(
 }
 
 /// What a destination holds.
-struct HeldLogin {
-    secret: Zeroizing<Vec<u8>>,
+pub(super) struct HeldLogin {
+    pub(super) secret: Zeroizing<Vec<u8>>,
     /// What has another value than would be delivered with this secret.
     other_login: Vec<String>,
 }

@@ -65,6 +65,7 @@ const COMMANDS: &[Case] = &[
     ("regenerate web --yes", None, 0, 5),
     ("rotate web --grace 365d", None, 0, 5),
     ("rotate --abort web --yes", None, 0, 5),
+    ("rotate --due --label a=b", None, 0, 5),
     ("rotate --finish old --yes", None, 0, 5),
     ("reveal --passphrase-file pass", None, 0, 5),
     ("generate api new --expires 90d", None, 0, 5),

@@ -9,7 +9,7 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
 
 /// Every command except those that create a vault or need none.
-const NEEDING: [&str; 34] = [
+const NEEDING: [&str; 35] = [
     "list",
     "list --kind api",
     "show ci",
@@ -19,6 +19,7 @@ const NEEDING: [&str; 34] = [
     "rotate ci",
     "rotate --finish --yes ci",
     "rotate --abort --yes ci",
+    "rotate --due",
     "reveal --passphrase-file p",
     "delete --yes ci",
     "rename ci web",

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::fake;
 use crate::prompts::terminal::until;
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{Run, SECRET, Sandbox};
 
 const DUE: &[&str] = &["rotate", "--due"];
 
@@ -116,7 +116,10 @@ fn secret_at(sandbox: &Sandbox, destination: &str) -> String {
     let text = match destination {
         "file:key" => sandbox.read("key"),
         "env:.env#KEY" => sandbox.read(".env").trim().replace("KEY=", ""),
-        _ => sandbox.kept(),
+        _ => {
+            let secret = regex::Regex::new(SECRET).unwrap();
+            secret.find(&sandbox.kept()).unwrap().as_str().to_owned()
+        }
     };
     text.trim().to_owned()
 }
@@ -282,11 +285,11 @@ fn a_delivery_that_fails_changes_nothing_and_is_tried_again() {
         let run = at(sandbox, "+90d", DUE).expect(6);
         assert!(run.stderr.contains("cannot deliver the secret"), "{run:?}");
         sandbox.mode("");
-        assert_eq!(sandbox.kept().trim(), rotated.old);
+        assert_eq!(secret_at(sandbox, "vault:secret/app#key"), rotated.old);
         rotated.use_secret("+90d", &rotated.old);
     }
     rotated.due("+2161h", "waiting", "");
-    assert_ne!(sandbox.kept().trim(), rotated.old);
+    assert_ne!(secret_at(sandbox, "vault:secret/app#key"), rotated.old);
 }
 
 #[test]
@@ -540,4 +543,28 @@ fn a_manifest_rotates_its_own_keys_to_where_it_says() {
     sandbox.write("more.toml", missing);
     at(&sandbox, "+63d", &["apply", "--rotate-due", "more.toml"]).expect(3);
     assert!(!sandbox.home().join("f").exists());
+}
+
+#[test]
+fn the_units_of_the_guide_are_understood_by_systemd() {
+    let guide = include_str!("../../man/guide/rotation.md");
+    let sandbox = Sandbox::new();
+    for block in guide.split("```ini\n").skip(1) {
+        let unit = block.split("```").next().unwrap();
+        let name = unit.lines().next().unwrap().rsplit('/').next().unwrap();
+        sandbox.write(name, &unit.replace("%h/.local/bin/postkey", "/bin/true"));
+    }
+    for name in ["postkey-rotate.service", "postkey-rotate.timer"] {
+        let run = std::process::Command::new("systemd-analyze")
+            .args(["verify", "--man=no", name])
+            .env(
+                "SYSTEMD_UNIT_PATH",
+                format!("{}:", sandbox.home().display()),
+            )
+            .current_dir(sandbox.home())
+            .output()
+            .unwrap();
+        // An unknown setting is only warned of.
+        assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
+    }
 }

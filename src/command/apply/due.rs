@@ -39,6 +39,7 @@ fn advance(
     let terms = RotationTerms::of(&record, &own, vault, context)?;
     let place = RotationPlace {
         spec: wanted.destination.clone(),
+        server: wanted.smtp.clone(),
         folder: source.folder.clone(),
     };
     run.take(&wanted.name, terms, Some(place), vault, context)

@@ -93,11 +93,12 @@ fn place(
     vault: &Vault,
     context: &Context,
 ) -> Result<Option<RotationPlace>, Error> {
+    let last = vault.last_delivery(record.id)?;
+    let server = last.as_ref().and_then(|last| last.server.as_deref());
+    let server = server.and_then(|server| server.parse().ok());
     let rotation = vault.rotation(record.id)?;
-    let text = match rotation.and_then(|rotation| rotation.destination) {
-        Some(text) => Some(text),
-        None => vault.last_delivery(record.id)?.map(|last| last.destination),
-    };
+    let text = rotation.and_then(|rotation| rotation.destination);
+    let text = text.or(last.map(|last| last.destination));
     let Some(text) = text.filter(|text| !text.starts_with("command:")) else {
         return Ok(None);
     };
@@ -106,6 +107,7 @@ fn place(
     let spec = named.spec(&record.key.name, presets, Path::new(""), &[])?;
     Ok(Some(RotationPlace {
         spec,
+        server,
         folder: PathBuf::new(),
     }))
 }

@@ -105,7 +105,7 @@ impl KeyRotation<'_> {
         record: &Record,
         place: &RotationPlace,
     ) -> Result<Option<Secret>, Error> {
-        let Ok(Some(held)) = place.secret(record) else {
+        let Ok(Some(held)) = place.secret(record, self.context) else {
             return Ok(None);
         };
         let is_it = is_of_key(&held, &record.key.tail, record, self.vault)?;
@@ -120,7 +120,7 @@ impl KeyRotation<'_> {
         begun: &AutomaticRotation,
         place: Option<&RotationPlace>,
     ) -> Result<(), Error> {
-        let held = place.map_or(Ok(None), |place| place.secret(record))?;
+        let held = place.map_or(Ok(None), |place| place.secret(record, self.context))?;
         let delivered = held.filter(|held| held.tail() == begun.tail);
         let Some((delivered, place)) = delivered.zip(place) else {
             return self.forget(record, begun);
@@ -131,7 +131,7 @@ impl KeyRotation<'_> {
             matches.unwrap_or_default()
         });
         if is_pending {
-            return self.activate_delivered(record, begun);
+            return self.activate_delivered(record, begun, place);
         }
         // It was dropped meanwhile, so that nothing valid is in the destination.
         self.leftover = Some(begun.tail.clone());
@@ -153,12 +153,16 @@ impl KeyRotation<'_> {
         &mut self,
         record: &Record,
         begun: &AutomaticRotation,
+        place: &RotationPlace,
     ) -> Result<(), Error> {
         let author = self.context.author(Action::Rotate);
+        let server = place.server.as_ref().map(ToString::to_string);
         self.vault.change(&author, |change| {
             let key = activate(record, begun, change)?;
             match &begun.destination {
-                Some(destination) => change.remember_delivery(&key.name, destination),
+                Some(destination) => {
+                    change.remember_delivery(&key.name, destination, server.as_deref())
+                }
                 None => Ok(()),
             }
         })?;

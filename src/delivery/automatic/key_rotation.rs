@@ -11,6 +11,7 @@ use crate::delivery::automatic::situation::Situation;
 use crate::delivery::automatic::terms::RotationTerms;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::LockAttempt;
 use crate::key::{KeyName, Tail, redact_secrets};
 use crate::rotation::{HoldReason, RotationProgress, RotationState, RotationStep};
 use crate::vault::{HeldRotation, Vault};
@@ -72,11 +73,12 @@ impl<'a> KeyRotation<'a> {
     /// If the vault cannot be read.
     pub fn advance(&mut self, name: &KeyName) -> Result<Option<RotationReport>, Error> {
         let record = self.vault.find(name)?;
-        let Some(_lock) = lock(record.id, self.vault)? else {
+        let attempt = lock(record.id, self.vault);
+        if let Ok(LockAttempt::Busy) = attempt {
             let rotation = self.vault.rotation(record.id)?;
             let report = RotationReport::new(record, rotation, RotationState::Skipped);
             return Ok(Some(report));
-        };
+        }
         let mut done = Vec::new();
         let mut error = None;
         while error.is_none() && done.len() < MAX_STEPS {

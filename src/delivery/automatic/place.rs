@@ -10,6 +10,7 @@ use crate::delivery::target::{OverwritePolicy, Target};
 use crate::destination::DestinationSpec;
 use crate::error::Error;
 use crate::key::{HashMemory, Key, Secret, Tail};
+use crate::settings::SmtpServer;
 use crate::ui::Format;
 use crate::vault::{self, Record, Vault};
 use crate::verify::{SecretMatch, match_secret};
@@ -19,6 +20,8 @@ use crate::verify::{SecretMatch, match_secret};
 pub struct RotationPlace {
     /// What it is.
     pub spec: DestinationSpec,
+    /// The mail server of the login, if it is not that of the settings.
+    pub server: Option<SmtpServer>,
     /// The folder in which its tools run; empty for the current one.
     pub folder: PathBuf,
 }
@@ -41,7 +44,7 @@ impl RotationPlace {
             name: &before.name,
             kind: before.kind(),
             format: Format::Text,
-            smtp: &context.settings.smtp,
+            smtp: self.smtp(context),
             folder: &self.folder,
             signals: None,
         };
@@ -50,6 +53,7 @@ impl RotationPlace {
             kind: before.kind(),
             username: before.username().cloned(),
             destination: Destination::of(self.spec.clone(), of_key)?,
+            server: self.server.clone(),
             is_masked: false,
             old: tails_of(before)
                 .into_iter()
@@ -65,15 +69,23 @@ impl RotationPlace {
         target.checked(Some(before), is_named, Some(vault), context)
     }
 
+    fn smtp<'a>(&'a self, context: &'a Context) -> &'a SmtpServer {
+        self.server.as_ref().unwrap_or(&context.settings.smtp)
+    }
+
     /// The secret that is there; `None` if there is none, or it cannot be read back.
     ///
     /// # Errors
     /// If reading fails.
-    pub(super) fn secret(&self, record: &Record) -> Result<Option<Secret>, Error> {
-        let held = held(&self.spec, record, &self.folder)?;
+    pub(super) fn secret(
+        &self,
+        record: &Record,
+        context: &Context,
+    ) -> Result<Option<Secret>, Error> {
+        let held = held(&self.spec, record, self.smtp(context), &self.folder)?;
         let text = held
             .as_ref()
-            .and_then(|held| std::str::from_utf8(held).ok());
+            .and_then(|held| std::str::from_utf8(&held.secret).ok());
         Ok(text.and_then(|text| Secret::parse(text).ok()))
     }
 }

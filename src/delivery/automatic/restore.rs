@@ -31,7 +31,7 @@ impl KeyRotation<'_> {
         let Some(tail) = record.key.retiring.as_ref().map(|old| &old.tail) else {
             return Err(cannot("there is no old secret"));
         };
-        let Some(held) = place.secret(record)? else {
+        let Some(held) = place.secret(record, self.context)? else {
             return Err(cannot("the destination does not show the new secret"));
         };
         let restoring = match rotation.progress {
