@@ -1,9 +1,13 @@
 //! What needs attention about an automatic rotation.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Rules};
+use crate::rotation::RotationProgress;
 use crate::vault::AutomaticRotation;
+
+/// How long a delivery takes at most.
+const DELIVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// The finding that the rotation waits for a person, or that no run continues it.
 pub(super) fn unfinished(
@@ -18,10 +22,20 @@ pub(super) fn unfinished(
             detail: held.detail.clone(),
         });
     }
+    let length = match rotation.progress {
+        // The destination may have a secret that is not valid yet.
+        RotationProgress::Begun => DELIVERY,
+        RotationProgress::Aborted => return None,
+        _ => rules.grace.term.length(),
+    };
     // A run after the grace period finishes it, aborts it, or holds it; the new secret may still
     // have to settle then.
-    let due = rotation.since.checked_add(rules.grace.term.length());
-    let due = due.and_then(|due| due.checked_add(rules.settle_length()));
+    let due = rotation.since.checked_add(length);
+    let settle = match rotation.progress {
+        RotationProgress::Begun => SignedDuration::ZERO,
+        _ => rules.settle_length(),
+    };
+    let due = due.and_then(|due| due.checked_add(settle));
     let due_at = due.ok().filter(|&due_at| due_at < now)?;
     let begun_at = rotation.since;
     Some(Finding::RotationStalled { begun_at, due_at })

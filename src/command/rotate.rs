@@ -1,5 +1,6 @@
 //! `postkey rotate`: gives keys a second secret for a while, and ends that.
 
+mod by_hand;
 mod due;
 mod end;
 

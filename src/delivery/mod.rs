@@ -29,7 +29,7 @@ mod stored_text;
 mod target;
 mod work_tree;
 
-pub use automatic::{RotationPlace, RotationRun, RotationTerms};
+pub use automatic::{KeyRotation, RotationPlace, RotationRun, RotationTerms};
 pub use batch::SecretSupply;
 pub use child::ChildCommand;
 pub use destination::{Destination, DestinationContext};

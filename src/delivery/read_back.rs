@@ -31,7 +31,13 @@ pub fn held_instead(
     folder: &Path,
     vault: &Vault,
 ) -> Result<Option<HeldSecret>, VaultError> {
-    match held(spec, record, smtp, folder) {
+    let held = held(spec, record, smtp, folder);
+    if let DestinationSpec::Preset(_) = spec {
+        // A tool that a signal stopped has shown nothing.
+        let signals = DeferredSignals::begin_once();
+        signals.signal().into_iter().for_each(kill_by_signal);
+    }
+    match held {
         Ok(None) => Ok(None),
         Ok(Some(held)) => {
             let other = Some(held.other_login).filter(|other| !other.is_empty());
@@ -105,17 +111,13 @@ pub(super) fn held(
             }))
         }
         DestinationSpec::Preset(address) => {
-            let signals = DeferredSignals::begin_once();
             let delivery = PresetDelivery {
                 address: address.clone(),
                 server: smtp.clone(),
                 folder: folder.to_owned(),
-                signals: Some(signals.clone()),
+                signals: Some(DeferredSignals::begin_once()),
             };
-            let stored = held_by_tool(&delivery, key);
-            // A tool that a signal stopped has shown nothing.
-            signals.signal().into_iter().for_each(kill_by_signal);
-            stored
+            held_by_tool(&delivery, key)
         }
         DestinationSpec::Folder(_)
         | DestinationSpec::Job { .. }

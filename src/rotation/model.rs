@@ -77,6 +77,7 @@ impl Model {
     fn set(&mut self, progress: RotationProgress) {
         self.facts.progress = Some((progress, hour(self.now as f64)));
         self.facts.is_after_done = false;
+        self.facts.after_at = None;
     }
 
     /// The effects of a step, one after the other.
@@ -101,7 +102,10 @@ impl Model {
                         model.application = model.destination;
                     }
                 },
-                |model| model.facts.is_after_done = !model.is_after_broken,
+                |model| {
+                    model.facts.is_after_done = !model.is_after_broken;
+                    model.facts.after_at = Some(hour(model.now as f64));
+                },
             ],
             RotationStep::Finish => vec![|model| {
                 assert!(model.uses.iter().any(|(used, _)| *used == model.valid[1]));
@@ -178,10 +182,10 @@ impl Model {
     fn apply(&mut self, event: Event) {
         match event {
             Event::Pass(hours) => self.now += i64::from(hours),
-            Event::Use if self.valid.contains(&self.application) => {
+            Event::Use => {
+                assert!(self.valid.contains(&self.application), "{self:?}");
                 self.uses.push((self.application, self.now));
             }
-            Event::Use => {}
             // An application that restarts while a secret is pending is refused until the next run.
             Event::Reload if self.valid.contains(&self.destination) => {
                 self.application = self.destination;

@@ -18,6 +18,8 @@ pub enum RotationObstacle {
     RetiredEarly,
     /// Nothing is known of where its secret is used.
     NoDestination,
+    /// It was delivered to a destination that is not defined any more.
+    UnknownDestination,
     /// Its secret was delivered to a command, whose words are not kept.
     OnlyCommand,
 }
@@ -32,6 +34,7 @@ impl RotationObstacle {
             Self::DefaultKey => "is the default key, whose new secret needs the passphrase",
             Self::RetiredEarly => "has an old secret that a clock ahead of time retired",
             Self::NoDestination => "has no known destination",
+            Self::UnknownDestination => "has a destination that is no longer defined",
             Self::OnlyCommand => "was delivered to a command, which the vault does not keep",
         }
     }
@@ -57,6 +60,8 @@ pub enum HoldReason {
     DeliveryFailed,
     /// The command to run after the delivery failed.
     AfterFailed,
+    /// The destination no longer has the secret that is to remain.
+    DestinationChanged,
     /// The key is inactive, so that neither secret can be used.
     Inactive,
     /// The key has expired.
@@ -80,6 +85,9 @@ impl HoldReason {
             }
             Self::DeliveryFailed => "the new secret could not be delivered",
             Self::AfterFailed => "the command to run after the delivery failed",
+            Self::DestinationChanged => {
+                "the destination does not have the secret that is to remain"
+            }
             Self::Inactive => "the key is inactive",
             Self::Expired => "the key has expired",
             Self::OldSecretRetired => "the old secret has retired",

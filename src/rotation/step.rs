@@ -56,6 +56,8 @@ pub struct RotationFacts {
     pub progress: Option<(RotationProgress, Timestamp)>,
     /// Whether the command to run after that has run, or there is none.
     pub is_after_done: bool,
+    /// When it ran, if it did.
+    pub after_at: Option<Timestamp>,
     /// Whether the old secret can be delivered again.
     pub is_restorable: bool,
     /// Whether the old secret is still valid.
@@ -150,8 +152,11 @@ impl RotationFacts {
             return hold(reason);
         }
         let (is_decided, seen) = (now >= later(at, self.grace), self.seen_since(at));
-        // A key that was never seen in use may be used where that is not recorded.
-        let is_unseen = seen.is_some_and(|seen| seen.new.is_none() && seen.old.is_some());
+        // A key that was not used since may be used seldom, or where that is not recorded.
+        let is_unseen = seen.is_some_and(|seen| {
+            let is_old_used = seen.old.is_some_and(|old| old.last_at >= at);
+            seen.new.is_none() && is_old_used
+        });
         match (self.is_after_done, is_decided) {
             (false, true) if is_unseen => return self.give_up(),
             (false, _) => return RotationStep::RunAfter,
@@ -212,7 +217,8 @@ impl RotationFacts {
         }
     }
 
-    /// The new secret may have come into use in the last moment.
+    /// The new secret may have come into use in the last moment, and an application that has read it
+    /// needs time to read the old one again.
     fn after_restoring(&self, at: Timestamp, now: Timestamp) -> RotationStep {
         match (self.has_old, self.is_after_done) {
             (false, _) => return hold(HoldReason::OldSecretRetired),
@@ -222,12 +228,18 @@ impl RotationFacts {
         let Some(seen) = self.seen_since(at) else {
             return hold(HoldReason::UsageUnknown);
         };
-        match seen.new.map(|new| later(new.last_at, self.settle)) {
-            Some(until) if until > now => RotationStep::Hold {
+        if let Some(until) = seen.new.map(|new| later(new.last_at, self.settle))
+            && until > now
+        {
+            return RotationStep::Hold {
                 reason: HoldReason::NewSecretUsed,
                 until: Some(until),
-            },
-            _ => RotationStep::Remove,
+            };
+        }
+        let until = later(self.after_at.unwrap_or(at).max(at), self.settle);
+        match until > now {
+            true => RotationStep::Wait { until },
+            false => RotationStep::Remove,
         }
     }
 

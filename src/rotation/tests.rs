@@ -27,6 +27,7 @@ pub(super) fn delivered() -> RotationFacts {
     RotationFacts {
         progress: Some((RotationProgress::Delivered, hour(DELIVERED as f64))),
         is_after_done: true,
+        after_at: None,
         is_restorable: true,
         has_old: true,
         usability: KeyUsability::Usable,
@@ -35,7 +36,7 @@ pub(super) fn delivered() -> RotationFacts {
         obstacle: None,
         grace: SignedDuration::from_hours(24),
         settle: SignedDuration::from_hours(1),
-        seen: seen(None, used(1.0, 100.0)),
+        seen: seen(None, used(1.0, 101.0)),
     }
 }
 
@@ -142,7 +143,12 @@ fn without_a_record_nothing_is_finished_or_aborted() {
         (None, 124.0, held(HoldReason::UsageUnknown)),
         (late, 103.0, wait(124.0)),
         (late, 500.0, held(HoldReason::UsageUnknown)),
-        // Use may be recorded, but not that of this key.
+        // Use may be recorded, but not that of this key, or not since the delivery.
+        (
+            seen(None, used(1.0, 99.0)),
+            124.0,
+            held(HoldReason::UsageUnknown),
+        ),
         (seen(None, None), 124.0, held(HoldReason::UsageUnknown)),
     ] {
         let facts = RotationFacts {
@@ -178,7 +184,16 @@ fn a_secret_that_nobody_used_is_taken_back() {
             101.0,
             RotationStep::Restore,
         ),
+        (restored, 100.5, wait(101.0)),
         (restored, 124.0, RotationStep::Remove),
+        (
+            RotationFacts {
+                after_at: Some(hour(123.5)),
+                ..restored
+            },
+            124.0,
+            wait(124.5),
+        ),
         (late, 124.0, RotationStep::Hold { reason, until }),
         (late, 124.8, RotationStep::Remove),
         (

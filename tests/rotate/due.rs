@@ -159,11 +159,18 @@ fn a_secret_that_is_never_used_is_taken_back_everywhere() {
         rotated.due("+90d", "waiting", "");
         let new = secret_at(sandbox, destination);
         rotated.use_secret("+2180h", &rotated.old);
-        let row = rotated.due("+91d", "aborted", "new-secret-unused");
-        assert_eq!(row["step"], "remove");
+        // The destination has the old one again, and the new one works a while longer.
+        let row = rotated.due("+2184h", "waiting", "");
+        assert_eq!(row["step"], "run-after");
         assert_eq!(secret_at(sandbox, destination), rotated.old);
-        with_input(sandbox, "+91d", &["verify"], &new).expect(1);
-        rotated.use_secret("+91d", &rotated.old);
+        with_input(sandbox, "+2184h", &["verify", "--no-record"], &new).expect(0);
+        let finish = ["rotate", "--finish", "--yes", "web"];
+        let refused = at(sandbox, "+2184h", &finish).expect(1);
+        assert!(refused.stderr.contains("is being aborted"), "{refused:?}");
+        let row = rotated.due("+2185h", "aborted", "new-secret-unused");
+        assert_eq!(row["step"], "remove");
+        with_input(sandbox, "+2185h", &["verify"], &new).expect(1);
+        rotated.use_secret("+2185h", &rotated.old);
         assert_eq!(sandbox.read("reloads"), "x\nx\n");
         // The next attempt waits as long.
         rotated.due("+2190h", "held", "new-secret-unused");
@@ -171,7 +178,7 @@ fn a_secret_that_is_never_used_is_taken_back_everywhere() {
             rotated.findings("+2190h"),
             ["rotation-held", "rotation-due"]
         );
-        rotated.due("+92d", "waiting", "");
+        rotated.due("+2210h", "waiting", "");
         assert_ne!(secret_at(sandbox, destination), rotated.old);
         rotated.expect_sound();
     }
@@ -296,6 +303,7 @@ fn a_delivery_that_fails_changes_nothing_and_is_tried_again() {
 fn a_destination_that_somebody_else_changed_is_not_restored() {
     let rotated = Rotated::new(&[]);
     rotated.due("+90d", "waiting", "");
+    rotated.use_secret("+2161h", &rotated.old);
     rotated.sandbox.write("key", "something else\n");
     rotated.due("+91d", "failed", "cannot-restore");
     assert_eq!(rotated.sandbox.read("key"), "something else\n");
@@ -360,8 +368,12 @@ fn a_rotation_by_hand_is_left_alone_and_ends_an_automatic_one() {
     ] {
         let rotated = Rotated::new(&[]);
         rotated.due("+90d", "waiting", "");
-        at(&rotated.sandbox, "+90d", end).expect(0);
+        let run = at(&rotated.sandbox, "+90d", end).expect(0);
         assert_eq!(rotated.rows(), 0, "{end:?}");
+        if end.contains(&"--abort") {
+            assert!(run.stderr.contains("has the old secret again"), "{run:?}");
+            assert_eq!(rotated.key(), rotated.old);
+        }
         rotated.expect_sound();
     }
     let rotated = Rotated::new(&[]);
@@ -466,18 +478,57 @@ fn the_vault_alone_does_not_open_the_old_secret() {
 }
 
 #[test]
-fn an_interrupted_delivery_is_continued() {
+fn an_old_secret_that_was_written_back_is_not_retired() {
     let rotated = Rotated::new(&[]);
-    let sandbox = &rotated.sandbox;
     rotated.due("+90d", "waiting", "");
     let new = rotated.key();
-    // As if it had been killed before the new secret became valid, long ago.
-    at(sandbox, "+90d", &["rotate", "--abort", "--yes", "web"]).expect(0);
-    assert_eq!(rotated.rows(), 0);
-    assert_eq!(rotated.key(), new);
+    rotated.use_secret("+2161h", &new);
+    rotated.sandbox.write("key", &format!("{}\n", rotated.old));
+    rotated.due("+2164h", "failed", "destination-changed");
+    rotated.use_secret("+2164h", &rotated.old);
+    rotated.sandbox.write("key", &format!("{new}\n"));
+    rotated.due("+2166h", "finished", "");
+}
+
+#[test]
+fn a_key_that_was_used_before_but_not_since_is_not_judged() {
+    let rotated = Rotated::new(&[]);
     rotated.due("+2161h", "waiting", "");
-    assert_ne!(rotated.key(), new);
-    rotated.use_secret("+2161h", &rotated.key());
+    rotated.due("+2186h", "held", "usage-unknown");
+    rotated.use_secret("+2187h", &rotated.old);
+    rotated.due("+2188h", "waiting", "");
+    assert_eq!(rotated.key(), rotated.old);
+}
+
+#[test]
+fn a_manifest_continues_a_rotation_where_it_was_delivered() {
+    let rotated = Rotated::new(&[]);
+    let sandbox = &rotated.sandbox;
+    let key = "[[key]]\nname = \"web\"\nkind = \"api\"\nsave = { file = \"other\" }\n";
+    sandbox.write("keys.toml", key);
+    sandbox.write("other", &format!("{}\n", rotated.old));
+    rotated.due("+90d", "waiting", "");
+    rotated.use_secret("+2161h", &rotated.old);
+    let due = ["apply", "--rotate-due", "keys.toml"];
+    at(sandbox, "+2184h", &due).expect(0);
+    assert_eq!(rotated.key(), rotated.old);
+    at(sandbox, "+2186h", &due).expect(1);
+    rotated.use_secret("+2186h", &rotated.key());
+}
+
+#[test]
+fn an_aborted_rotation_ends_when_none_follows() {
+    let rotated = Rotated::new(&[]);
+    rotated.due("+90d", "waiting", "");
+    rotated.use_secret("+2161h", &rotated.old);
+    rotated.due("+2184h", "waiting", "");
+    rotated.due("+2186h", "aborted", "new-secret-unused");
+    let never = ["set", "web", "--rotate-every", "never"];
+    at(&rotated.sandbox, "+2186h", &never).expect(0);
+    at(&rotated.sandbox, "+2220h", DUE).expect(0);
+    assert_eq!(rotated.rows(), 0);
+    assert_eq!(rotated.findings("+2220h"), [""; 0]);
+    rotated.expect_sound();
 }
 
 #[test]
@@ -528,7 +579,9 @@ fn a_manifest_rotates_its_own_keys_to_where_it_says() {
     assert_eq!(states(&run), ["web finished", "piped finished"]);
     with_input(&sandbox, "+723h", &["verify"], &old).expect(1);
     // A command cannot be read back: nothing is restored.
+    let piped = sandbox.read("piped");
     at(&sandbox, "+61d", &due).expect(0);
+    with_input(&sandbox, "+1465h", &["verify"], &piped).expect(0);
     with_input(
         &sandbox,
         "+61d",

@@ -1,13 +1,10 @@
 //! Rotates what is due by itself.
 
-use std::path::{Path, PathBuf};
-
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
 use crate::context::key_selector::KeySelector;
 use crate::context::selection::{KeysToRead, NameArgument, chosen_or_all, each};
 use crate::delivery::{RotationPlace, RotationRun, RotationTerms};
-use crate::destination::DestinationText;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
@@ -29,7 +26,12 @@ pub(super) fn run(
             let seen = wanted.find(&vault)?;
             advance(&seen.key.name, &mut run, &mut vault, context)
         }),
-        None => all(&mut run, &mut vault, context)?,
+        None => {
+            // What was done before an error is shown, too.
+            let done = all(&mut run, &mut vault, context);
+            run.finish(context)?;
+            return done;
+        }
     };
     run.finish(context)?;
     Ok(status)
@@ -83,31 +85,6 @@ fn advance(
 ) -> Result<ExitStatus, Error> {
     let record = vault.find(name)?;
     let terms = RotationTerms::of(&record, &vault.policy(record.id)?, vault, context)?;
-    let place = place(&record, vault, context)?;
+    let place = RotationPlace::remembered(&record, vault, context)?;
     run.take(name, terms, place, vault, context)
-}
-
-/// Where the key's secret was delivered, if that can be done again.
-fn place(
-    record: &Record,
-    vault: &Vault,
-    context: &Context,
-) -> Result<Option<RotationPlace>, Error> {
-    let last = vault.last_delivery(record.id)?;
-    let server = last.as_ref().and_then(|last| last.server.as_deref());
-    let server = server.and_then(|server| server.parse().ok());
-    let rotation = vault.rotation(record.id)?;
-    let text = rotation.and_then(|rotation| rotation.destination);
-    let text = text.or(last.map(|last| last.destination));
-    let Some(text) = text.filter(|text| !text.starts_with("command:")) else {
-        return Ok(None);
-    };
-    let named = text.parse::<DestinationText>()?;
-    let presets = &context.settings.presets;
-    let spec = named.spec(&record.key.name, presets, Path::new(""), &[])?;
-    Ok(Some(RotationPlace {
-        spec,
-        server,
-        folder: PathBuf::new(),
-    }))
 }

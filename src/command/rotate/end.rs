@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::by_hand;
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
 use crate::context::selected_keys::SelectedKeys;
@@ -92,6 +93,7 @@ pub(super) fn finish(
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
         return remove_retired(seen, dry_run, context, vault).map(Some);
     };
+    by_hand::expect_new_delivered(&seen, vault)?;
     let is_asked = !dry_run.is_dry_run && confirmation == Confirmation::Needed;
     if is_asked && !rotation.is_finish_confirmed(context)? {
         return Ok(None);
@@ -161,6 +163,9 @@ pub(super) fn abort(
     let is_asked = !dry_run.is_dry_run && confirmation == Confirmation::Needed;
     if is_asked && !rotation.is_abort_confirmed(context)? {
         return Ok(None);
+    }
+    if !dry_run.is_dry_run {
+        by_hand::restore(&seen, vault, context)?;
     }
     let aborted = rotation.end(
         Action::AbortRotation,

@@ -71,7 +71,12 @@ impl KeyRotation<'_> {
     ) -> Result<(), Error> {
         let context = self.context;
         let target = place.target(&record.key, self.leftover.as_ref(), self.vault, context)?;
-        let old = self.current_secret(record, place)?;
+        // Of several variables, the one that holds the secret was chosen.
+        let chosen = target.destination.text().and_then(|text| {
+            let server = place.server.clone();
+            RotationPlace::named(&text, server, &record.key.name, context).ok()
+        });
+        let old = self.current_secret(record, chosen.as_ref().unwrap_or(place))?;
         let secret = NewSecret::generate(record.key.kind(), &context.settings.brand)?;
         let owner = self.vault.owner_of_seal(record.id, &record.key.tail)?;
         let nonce = random()?;
@@ -120,7 +125,10 @@ impl KeyRotation<'_> {
         begun: &AutomaticRotation,
         place: Option<&RotationPlace>,
     ) -> Result<(), Error> {
-        let held = place.map_or(Ok(None), |place| place.secret(record, self.context))?;
+        let contents = place.map_or(Ok(None), |place| place.contents(record, self.context))?;
+        let Some(held) = contents else {
+            return self.resume_unseen(record, begun, place);
+        };
         let delivered = held.filter(|held| held.tail() == begun.tail);
         let Some((delivered, place)) = delivered.zip(place) else {
             return self.forget(record, begun);
@@ -131,7 +139,7 @@ impl KeyRotation<'_> {
             matches.unwrap_or_default()
         });
         if is_pending {
-            return self.activate_delivered(record, begun, place);
+            return self.activate_delivered(record, begun, Some(place));
         }
         // It was dropped meanwhile, so that nothing valid is in the destination.
         self.leftover = Some(begun.tail.clone());
@@ -149,14 +157,29 @@ impl KeyRotation<'_> {
         self.forget(record, begun)
     }
 
+    /// The same where nothing can be read back: a secret that may have been delivered becomes valid,
+    /// which does no harm beside the old one.
+    fn resume_unseen(
+        &mut self,
+        record: &Record,
+        begun: &AutomaticRotation,
+        place: Option<&RotationPlace>,
+    ) -> Result<(), Error> {
+        match self.vault.pending(&begun.tail)? {
+            Some(_) => self.activate_delivered(record, begun, place),
+            None => self.forget(record, begun),
+        }
+    }
+
     fn activate_delivered(
         &mut self,
         record: &Record,
         begun: &AutomaticRotation,
-        place: &RotationPlace,
+        place: Option<&RotationPlace>,
     ) -> Result<(), Error> {
         let author = self.context.author(Action::Rotate);
-        let server = place.server.as_ref().map(ToString::to_string);
+        let server = place.and_then(|place| place.server.as_ref());
+        let server = server.map(ToString::to_string);
         self.vault.change(&author, |change| {
             let key = activate(record, begun, change)?;
             match &begun.destination {
@@ -169,7 +192,11 @@ impl KeyRotation<'_> {
         Ok(())
     }
 
-    fn forget(&mut self, record: &Record, begun: &AutomaticRotation) -> Result<(), Error> {
+    pub(super) fn forget(
+        &mut self,
+        record: &Record,
+        begun: &AutomaticRotation,
+    ) -> Result<(), Error> {
         let author = self.context.author(Action::Rotate);
         let forget = |change: &Change<'_>| change.save_rotation(record, Some(begun), None);
         Ok(self.vault.change(&author, forget)?)

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::context::Context;
+use crate::context::{Context, is_ahead};
 use crate::delivery::automatic::after;
 use crate::delivery::automatic::lock::lock;
-use crate::delivery::automatic::place::RotationPlace;
+use crate::delivery::automatic::place::{RotationPlace, expect_there, interrupted};
 use crate::delivery::automatic::report::RotationReport;
 use crate::delivery::automatic::situation::Situation;
 use crate::delivery::automatic::terms::RotationTerms;
@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::LockAttempt;
 use crate::key::{KeyName, Tail, redact_secrets};
-use crate::rotation::{HoldReason, RotationProgress, RotationState, RotationStep};
-use crate::vault::{HeldRotation, Vault};
+use crate::process::DeferredSignals;
+use crate::rotation::{HoldReason, KeyUsability, RotationProgress, RotationState, RotationStep};
+use crate::vault::{AutomaticRotation, HeldRotation, Record, Vault};
 
 /// How many steps a run does at most: begin again after an interruption, and what follows.
 const MAX_STEPS: usize = 8;
@@ -27,6 +28,8 @@ pub struct KeyRotation<'a> {
     place: Option<RotationPlace>,
     /// A secret in the destination that never became valid.
     pub(super) leftover: Option<Tail>,
+    /// The exit status of writing exports.
+    exports: ExitStatus,
 }
 
 impl<'a> KeyRotation<'a> {
@@ -43,6 +46,7 @@ impl<'a> KeyRotation<'a> {
             terms,
             place,
             leftover: None,
+            exports: ExitStatus::Done,
         }
     }
 
@@ -83,7 +87,11 @@ impl<'a> KeyRotation<'a> {
         let mut error = None;
         while error.is_none() && done.len() < MAX_STEPS {
             let situation = self.situation(name)?;
+            if self.restart(&situation)? {
+                continue;
+            }
             let step = situation.facts.next_step(Context::clock());
+            self.forget_abort(step, &situation)?;
             if step == RotationStep::Nothing && done.is_empty() {
                 return Ok(None);
             }
@@ -92,15 +100,24 @@ impl<'a> KeyRotation<'a> {
             }
             done.push(step);
             error = self.take(step, &situation).err();
+            // Servers that read exports must know a secret before an application uses it.
+            self.exports = self.exports.max(self.context.rewrite_exports());
+            if DeferredSignals::begin_once().signal().is_some() {
+                error.get_or_insert_with(interrupted);
+            }
         }
-        if let (Some(step), Some(error)) = (done.last(), &error) {
-            self.note_failure(*step, error, name)?;
+        if let (Some(step), Some(error)) = (done.last(), &error)
+            && DeferredSignals::begin_once().signal().is_none()
+            && let Err(unstored) = self.note_failure(*step, error, name)
+        {
+            self.context.report(unstored);
         }
         let Situation {
             record, rotation, ..
         } = self.situation(name)?;
         let mut report = RotationReport::new(record, rotation, RotationState::Failed).after(&done);
         report.error = error;
+        report.exports = self.exports;
         Ok(Some(report))
     }
 
@@ -117,12 +134,30 @@ impl<'a> KeyRotation<'a> {
         };
         let address = situation.old_address.clone();
         let detail = address.filter(|_| reason == Some(HoldReason::OldSecretUsed));
-        self.hold(&situation, reason, detail)?;
+        if !matches!(step, RotationStep::NotPossible(_)) {
+            self.hold(&situation, reason, detail)?;
+        }
         let rotation = self.vault.rotation(situation.record.id)?;
-        let report = RotationReport::new(situation.record, rotation, RotationState::Waiting);
+        let mut report = RotationReport::new(situation.record, rotation, RotationState::Waiting);
+        report.exports = self.exports;
         Ok(report
             .after(done)
             .at(step, situation.old_address, self.terms.due_at))
+    }
+
+    /// Delivers the old secret again before a person removes the new one.
+    ///
+    /// # Errors
+    /// If it is not known, or cannot be delivered; then the destination keeps the new one.
+    pub fn restore_by_hand(&mut self, record: &Record) -> Result<(), Error> {
+        let situation = self.situation(&record.key.name)?;
+        match &situation.rotation {
+            Some(rotation) if rotation.progress != RotationProgress::Restored => {
+                let place = self.place_of(&situation);
+                self.restore(record, rotation, place.as_ref())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn situation(&self, name: &KeyName) -> Result<Situation, Error> {
@@ -151,7 +186,8 @@ impl<'a> KeyRotation<'a> {
     }
 
     fn take(&mut self, step: RotationStep, situation: &Situation) -> Result<(), Error> {
-        let (record, place) = (&situation.record, self.place.clone());
+        let record = &situation.record;
+        let place = self.place_of(situation);
         let place = place.as_ref();
         match (step, &situation.rotation, place) {
             (RotationStep::Begin, rotation, Some(place)) => {
@@ -159,16 +195,64 @@ impl<'a> KeyRotation<'a> {
             }
             (RotationStep::Resume, Some(rotation), _) => self.resume(record, rotation, place),
             (RotationStep::RunAfter, Some(_), _) => self.run_after(situation),
-            (RotationStep::Finish, Some(rotation), _) => self.finish(record, rotation),
+            (RotationStep::Finish, Some(rotation), _) => {
+                expect_there(place, &record.key.tail, record, self.context)?;
+                self.finish(record, rotation)
+            }
             (RotationStep::Restore, Some(rotation), _) => self.restore(record, rotation, place),
-            (RotationStep::Remove, Some(rotation), _) => self.remove_new(record, rotation),
+            (RotationStep::Remove, Some(rotation), _) => {
+                if let Some(old) = &record.key.retiring {
+                    expect_there(place, &old.tail, record, self.context)?;
+                }
+                self.remove_new(record, rotation)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Servers that read exports must know the secret before the application reads it.
+    /// Where an open rotation delivers, whatever command began it; where the next one will.
+    fn place_of(&self, situation: &Situation) -> Option<RotationPlace> {
+        let open = situation.rotation.as_ref();
+        let open = open.filter(|rotation| rotation.progress != RotationProgress::Aborted);
+        match open {
+            Some(rotation) => {
+                RotationPlace::of(rotation, &situation.record, self.vault, self.context)
+            }
+            None => self.place.clone(),
+        }
+    }
+
+    /// Counts from now what was counted while nothing could be used, or from a clock that was ahead.
+    fn restart(&mut self, situation: &Situation) -> Result<bool, Error> {
+        let now = Context::clock();
+        let Some(rotation) = &situation.rotation else {
+            return Ok(false);
+        };
+        let held = rotation.held.as_ref().map(|held| held.reason);
+        let was_inactive =
+            held == Some(HoldReason::Inactive) && situation.facts.usability == KeyUsability::Usable;
+        if !was_inactive && !is_ahead(rotation.since, now) {
+            return Ok(false);
+        }
+        let restarted = AutomaticRotation {
+            since: now,
+            held: None,
+            ..rotation.clone()
+        };
+        self.save(&situation.record, rotation, &restarted)?;
+        Ok(true)
+    }
+
+    /// Forgets an aborted rotation that no other follows.
+    fn forget_abort(&mut self, step: RotationStep, situation: &Situation) -> Result<(), Error> {
+        let is_over = matches!(step, RotationStep::Nothing | RotationStep::NotPossible(_));
+        match &situation.rotation {
+            Some(rotation) if is_over => self.forget(&situation.record, rotation),
+            _ => Ok(()),
+        }
+    }
+
     fn run_after(&mut self, situation: &Situation) -> Result<(), Error> {
-        self.context.rewrite_exports();
         let Some(rotation) = &situation.rotation else {
             return Ok(());
         };
@@ -196,6 +280,7 @@ impl<'a> KeyRotation<'a> {
             RotationStep::Begin | RotationStep::Resume => HoldReason::DeliveryFailed,
             RotationStep::RunAfter => HoldReason::AfterFailed,
             RotationStep::Restore => HoldReason::CannotRestore,
+            RotationStep::Finish | RotationStep::Remove => HoldReason::DestinationChanged,
             _ => return Ok(()),
         };
         let situation = self.situation(name)?;

@@ -12,6 +12,7 @@ mod rotation_run;
 mod situation;
 mod terms;
 
+pub use key_rotation::KeyRotation;
 pub use place::RotationPlace;
 pub use rotation_run::RotationRun;
 pub use terms::RotationTerms;

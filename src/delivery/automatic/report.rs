@@ -26,6 +26,8 @@ pub struct RotationReport {
     next_at: Option<Timestamp>,
     /// Why a step failed.
     pub error: Option<Error>,
+    /// The exit status of writing exports.
+    pub(super) exports: ExitStatus,
 }
 
 impl RotationReport {
@@ -49,6 +51,7 @@ impl RotationReport {
             due_at: None,
             next_at: None,
             error: None,
+            exports: ExitStatus::Done,
         }
     }
 
@@ -103,13 +106,14 @@ impl RotationReport {
 
     /// The exit status: what needs a person is a negative answer.
     pub fn status(&self) -> ExitStatus {
-        match (&self.error, self.state) {
+        let own = match (&self.error, self.state) {
             (Some(error), _) => error.exit_status(),
             (None, RotationState::Held | RotationState::NotPossible | RotationState::Aborted) => {
                 ExitStatus::No
             }
             (None, _) => ExitStatus::Done,
-        }
+        };
+        own.max(self.exports)
     }
 
     /// For output.

@@ -43,6 +43,7 @@ impl Situation {
                 || rotation
                     .as_ref()
                     .is_some_and(|found| found.after_at.is_some()),
+            after_at: rotation.as_ref().and_then(|found| found.after_at),
             is_restorable: rotation
                 .as_ref()
                 .is_some_and(|found| found.sealed.is_some()),
@@ -85,10 +86,10 @@ fn obstacle(
         _ if place.is_some() => None,
         _ => {
             let last = vault.last_delivery(record.id)?;
-            let is_command = last.is_some_and(|last| last.destination.starts_with("command:"));
-            Some(match is_command {
-                true => RotationObstacle::OnlyCommand,
-                false => RotationObstacle::NoDestination,
+            Some(match last.map(|last| last.destination) {
+                None => RotationObstacle::NoDestination,
+                Some(text) if text.starts_with("command:") => RotationObstacle::OnlyCommand,
+                Some(_) => RotationObstacle::UnknownDestination,
             })
         }
     })

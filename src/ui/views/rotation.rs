@@ -186,7 +186,11 @@ impl RotationDetails<'_> {
                 Some(RotationObstacle::RetiredEarly) => {
                     format!("doctor --accept-clock --confirm {name}")
                 }
-                Some(RotationObstacle::NoDestination | RotationObstacle::OnlyCommand) => {
+                Some(
+                    RotationObstacle::NoDestination
+                    | RotationObstacle::UnknownDestination
+                    | RotationObstacle::OnlyCommand,
+                ) => {
                     format!("rotate {name} --to DESTINATION")
                 }
                 _ => format!("show {name}"),
@@ -231,7 +235,9 @@ impl<'a> RotationProgressView<'a> {
         let place = self.destination.map(quoted);
         let place = place.unwrap_or_else(|| "its destination".to_owned());
         let mut lines = vec![match self.rotation.progress {
-            RotationProgress::Begun => format!("automatic: begun {since}, not delivered yet"),
+            RotationProgress::Begun => {
+                format!("automatic: begun {since}; {place} may have the new secret already")
+            }
             RotationProgress::Delivered => format!("automatic: delivered to {place} {since}"),
             RotationProgress::Restoring | RotationProgress::Restored => {
                 format!("automatic: being aborted since {since}; {place} gets the old secret again")

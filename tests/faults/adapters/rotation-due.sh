@@ -21,6 +21,16 @@ rotating_key() {
     set_policy "$1" 90d 1s
 }
 
+# The same, decided: only the old one was used since.
+unused_key() {
+  rotating_key "$1" && verify "$1" <"$OUT/old-secret" && sleep 2
+}
+
+# Succeeds if the secret on standard input is valid; its use is not recorded.
+valid() {
+  pk "$1" verify --no-record >/dev/null 2>&1
+}
+
 # The command line, on the copy of the vault in the folder $1, which names the copied file.
 A_argv() {
   on_vault "$1"
