@@ -39,7 +39,7 @@ use end::Confirmation;
 /// --rotate-every`) and ends. It delivers a new secret where the old one was delivered, runs the
 /// key's `--after` command, and when only the new secret has been used for `--settle`, a later run
 /// retires the old one. At the end of `--grace` a rotation that is not finished is held, or aborted
-/// if the new secret was never used. Exits 1 if a person must decide; see `postkey help rotation`.
+/// if only the old secret was used. Exits 1 if a person must decide; see `postkey help rotation`.
 ///
 /// Selectors such as --label choose keys instead of names: on a terminal it shows them and asks for
 /// confirmation. If no key matches, it exits 0.

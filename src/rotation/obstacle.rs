@@ -79,12 +79,12 @@ impl HoldReason {
                 "the new secret is used, but the destination has the old one again"
             }
             Self::NewSecretUnused => "the new secret was never used and was removed",
-            Self::UsageUnknown => "no usage has been recorded since the delivery",
+            Self::UsageUnknown => "neither secret has a recorded use since the delivery",
             Self::CannotRestore => {
                 "the new secret was never used, and the old one cannot be restored"
             }
             Self::DeliveryFailed => "the new secret could not be delivered",
-            Self::AfterFailed => "the command to run after the delivery failed",
+            Self::AfterFailed => "the `after` command failed",
             Self::DestinationChanged => {
                 "the destination does not have the secret that is to remain"
             }

@@ -261,10 +261,7 @@ fn an_after_command_that_fails_holds_the_rotation_and_runs_again() {
     assert!(!run.stderr.contains(&rotated.key()), "{run:?}");
     assert!(!run.stdout.contains(&rotated.key()), "{run:?}");
     let shown = at(sandbox, "+90d", &["show", "web"]).expect(0).stdout;
-    assert!(
-        shown.contains("the command to run after the delivery failed"),
-        "{shown}"
-    );
+    assert!(shown.contains("the `after` command failed"), "{shown}");
     assert!(!shown.contains(&rotated.key()), "{shown}");
     assert_eq!(rotated.findings("+90d"), ["rotation-held"]);
     rotated.due("+2161h", "failed", "after-failed");

@@ -134,6 +134,10 @@ impl RotationDetails<'_> {
             RotationState::Skipped => "another process continues it".to_owned(),
             RotationState::Waiting => match (self.step, self.rotation) {
                 (_, None) => format!("rotated by hand; the old secret retires {next}"),
+                (_, Some(rotation)) if rotation.progress == RotationProgress::Restored => format!(
+                    "{} has the old secret again; the new one is removed {next}",
+                    self.place()
+                ),
                 (Some(_), Some(_)) => format!(
                     "the new secret, {}, is in {}; next step {next}",
                     new(),
