@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::delivery::child::{ChildCommand, ChildTask};
+use crate::delivery::child::{ChildCommand, ChildInput, ChildTask};
 use crate::key::{AfterCommand, Key, quoted};
 use crate::process::DeferredSignals;
 
@@ -39,7 +39,7 @@ pub(super) fn run(
         ),
     ];
     let task = ChildTask {
-        input: None,
+        input: ChildInput::Empty,
         output: None,
         report: &mut |line| context.ui.note(format!("{name}: {line}")),
     };
