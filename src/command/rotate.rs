@@ -70,7 +70,7 @@ pub struct Rotate {
     /// Do the next step for each key that is due or being rotated by an earlier run; without NAME,
     /// all keys
     #[arg(long, conflicts_with_all = ["finish", "abort", "grace", "to", "save", "env_name"])]
-    #[arg(conflicts_with_all = ["github", "print_secret", "replace"])]
+    #[arg(conflicts_with_all = ["github", "print_secret", "replace", "command"])]
     due: bool,
     /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]

@@ -618,3 +618,45 @@ fn the_units_of_the_guide_are_understood_by_systemd() {
         assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
     }
 }
+
+#[test]
+fn a_signal_ends_the_run_and_holds_nothing() {
+    let rotated = Rotated::new(&["--after", "sh -c 'echo >began; sleep 30'"]);
+    let sandbox = &rotated.sandbox;
+    let mut command = sandbox.command(DUE.iter().copied());
+    fake(&mut command, "+90d");
+    let run = command
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = sandbox.home().join("began");
+    assert!(until(Duration::from_secs(20), || began.exists()));
+    let pid = nix::unistd::Pid::from_raw(run.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), None, "{ended:?}");
+    assert!(
+        String::from_utf8_lossy(&ended.stdout).contains("web"),
+        "{ended:?}"
+    );
+    assert_eq!(rotated.findings("+90d"), [""; 0]);
+    let reload = ["set", "web", "--after", "touch reloaded"];
+    sandbox.run(reload).expect(0);
+    rotated.due("+2161h", "waiting", "");
+    assert!(sandbox.home().join("reloaded").exists());
+}
+
+#[test]
+fn a_failed_step_is_told_in_the_row() {
+    let rotated = Rotated::new(&[]);
+    fs::remove_file(rotated.sandbox.home().join("key")).unwrap();
+    fs::create_dir(rotated.sandbox.home().join("key")).unwrap();
+    let args = [DUE, &["--format", "json"]].concat();
+    let run = at(&rotated.sandbox, "+90d", &args);
+    let row = run.json()[0].clone();
+    assert_eq!(row["state"], "failed");
+    assert!(row["message"].as_str().unwrap().contains("key"), "{row}");
+    assert_ne!(run.status, 0);
+    at(&rotated.sandbox, "+90d", &["rotate", "--due", "--", "cat"]).expect(2);
+}

@@ -115,8 +115,8 @@ impl<'a> KeyRotation<'a> {
         let Situation {
             record, rotation, ..
         } = self.situation(name)?;
-        let mut report = RotationReport::new(record, rotation, RotationState::Failed).after(&done);
-        report.error = error;
+        let report = RotationReport::new(record, rotation, RotationState::Failed);
+        let mut report = report.after(&done).failed(error);
         report.exports = self.exports;
         Ok(Some(report))
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::key::redact_secrets;
 use crate::rotation::{HoldReason, RotationObstacle, RotationState, RotationStep};
 use crate::ui::RotationDetails;
 use crate::vault::{AutomaticRotation, Record};
@@ -24,8 +25,10 @@ pub struct RotationReport {
     obstacle: Option<RotationObstacle>,
     due_at: Option<Timestamp>,
     next_at: Option<Timestamp>,
-    /// Why a step failed.
-    pub error: Option<Error>,
+    /// Why a step failed, until that is reported.
+    pub(super) error: Option<Error>,
+    /// The same as text.
+    failure: Option<String>,
     /// The exit status of writing exports.
     pub(super) exports: ExitStatus,
 }
@@ -51,6 +54,7 @@ impl RotationReport {
             due_at: None,
             next_at: None,
             error: None,
+            failure: None,
             exports: ExitStatus::Done,
         }
     }
@@ -99,6 +103,18 @@ impl RotationReport {
         report
     }
 
+    /// After a step failed.
+    pub(super) fn failed(self, error: Option<Error>) -> Self {
+        let failure = error
+            .as_ref()
+            .map(|error| redact_secrets(&error.to_string()).to_string());
+        Self {
+            error,
+            failure,
+            ..self
+        }
+    }
+
     /// Whether the run did anything, or a person must do something.
     pub fn is_notable(&self) -> bool {
         !self.done.is_empty() || self.status() != ExitStatus::Done
@@ -128,7 +144,10 @@ impl RotationReport {
             step: self.done.last().copied(),
             held: self.held,
             address: self.address.as_deref(),
-            detail: error.filter(|_| self.address.is_none()),
+            detail: self
+                .failure
+                .as_deref()
+                .or(error.filter(|_| self.address.is_none())),
             obstacle: self.obstacle,
             since: held
                 .map(|held| held.at)
