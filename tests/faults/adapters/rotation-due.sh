@@ -9,9 +9,9 @@ due_key() {
     verify "$1" <"$1/stored" && set_policy "$1" 1s "$2" && sleep 2
 }
 
-# Sets the key's policy: due after $2, decided after $3.
+# Sets the key's policy: due after $2, with a grace period and a settle time of $3.
 set_policy() {
-  pk "$1" set web --rotate-every "$2" --grace "$3" --settle 1s \
+  pk "$1" set web --rotate-every "$2" --grace "$3" --settle "$3" \
     --after "sh -c 'cat \"\$HOME/stored\" >\"\$HOME/read\"'" >/dev/null 2>&1
 }
 
