@@ -35,8 +35,9 @@ use end::Confirmation;
 /// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, the key
 /// does not change.
 ///
-/// --due is for cron and timers: it rotates the keys whose policy says so (`postkey set
-/// --rotate-every`) and ends. It delivers a new secret where the old one was delivered, runs the
+/// --due is for cron and timers: it rotates the keys whose secret is older than their policy allows
+/// (`postkey set --rotate-every`, or `rotate_every` in the settings or a manifest; never the default
+/// of 90 days) and ends. It delivers a new secret where the old one was delivered, runs the
 /// key's `--after` command, and when only the new secret has been used for `--settle`, a later run
 /// retires the old one. At the end of `--grace` a rotation that is not finished is held, or aborted
 /// if only the old secret was used. Exits 1 if a person must decide; see `postkey help rotation`.

@@ -44,10 +44,8 @@ impl Rotated {
         sandbox
             .with_path(&["generate", "api", "web", "--to", destination])
             .expect(0);
-        if !policy.is_empty() {
-            let set = [&["set", "web"], policy].concat();
-            sandbox.with_path(&set).expect(0);
-        }
+        let set = [&["set", "web", "--rotate-every", "90d"], policy].concat();
+        sandbox.with_path(&set).expect(0);
         let old = secret_at(&sandbox, destination);
         let rotated = Self { sandbox, old };
         rotated.use_secret("+90d", &rotated.old);
@@ -321,6 +319,9 @@ fn keys_that_cannot_be_rotated_are_reported_with_a_command() {
         .with_path(&["generate", "api", "trap", "--decoy", "--to", "file:trap"])
         .expect(0);
     let args = [DUE, &["--format", "json"]].concat();
+    // The default policy only reminds.
+    assert_eq!(at(&sandbox, "+91d", &args).expect(0).stdout, "[]\n");
+    sandbox.settings("[policy]\nrotate_every = \"90d\"\n");
     let run = at(&sandbox, "+91d", &args).expect(1);
     let rows = run.json();
     let told = rows.as_array().unwrap().iter().map(|row| {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::check::{KeyFacts, RuleOverrides, Rules};
+use crate::check::{KeyFacts, RuleOverrides, RuleSource, Rules};
 use crate::context::Context;
 use crate::key::{AfterCommand, KeyPolicy};
 use crate::vault::{self, Record, Vault};
@@ -10,7 +10,8 @@ use crate::vault::{self, Record, Vault};
 /// What a key's policy says about its automatic rotation.
 #[derive(Clone, Debug)]
 pub struct RotationTerms {
-    /// When its secret becomes too old, if ever.
+    /// When its secret becomes too old, if ever. Only an explicit policy counts: the default is for
+    /// reminders, and would rotate keys whose applications nobody has prepared for it.
     pub due_at: Option<Timestamp>,
     /// How long after the delivery the rotation is decided.
     pub grace: SignedDuration,
@@ -38,7 +39,9 @@ impl RotationTerms {
             rotation: None,
             used: None,
         };
+        let is_explicit = rules.rotate_every.origin != RuleSource::Default;
         let rotation = known.rotation(rules.rotate_every.term);
+        let rotation = rotation.filter(|_| is_explicit);
         Ok(Self {
             due_at: rotation.map(|(_, due_at)| due_at),
             grace: rules.grace.term.length(),
