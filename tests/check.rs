@@ -65,6 +65,7 @@ fn record_since(sandbox: &Sandbox, since: i64) {
     run_with_input(sandbox, &["verify"], &stranger).expect(1);
     let change = "UPDATE days SET day = ?1, last_at = ?2";
     assert_eq!(in_usage(sandbox, change, params![since / DAY, since]), 1);
+    in_usage(sandbox, "UPDATE about SET requests_since = ?1", [since]);
 }
 
 /// Gives a key's secret this age, and the key at least.

@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use super::{Finding, PermissionTrial};
 use crate::key::{Key, Permission, Status};
 use crate::settings::Permissions;
-use crate::usage::{REQUEST_DAYS, RecentRequests, day_of};
+use crate::usage::{RecentRequests, first_request_day};
 
 /// The finding that a narrower permission would have allowed everything that an API key was used
-/// for. Only if use was recorded on all of the last days, `since` then, and all of it is known.
+/// for. Only if it had its permission on all of the last days, all of its use was recorded, as is
+/// so `since` then, all of that is known, and none was refused for lack of permission: then its
+/// permission may just have been widened.
 pub fn excess_permission(
     key: &Key,
     requests: &RecentRequests,
@@ -18,8 +20,7 @@ pub fn excess_permission(
 ) -> Option<Finding> {
     let has = key.permission().filter(|_| !key.is_decoy)?;
     let is_active = key.status == Status::Active && !key.has_expired(now);
-    let is_recorded = day_of(since) <= day_of(now).saturating_sub_unsigned(REQUEST_DAYS as u64);
-    if !is_active || !is_recorded {
+    if !is_active || since > first_request_day(now) || requests.refused > 0 {
         return None;
     }
     let is_enough =
@@ -28,7 +29,7 @@ pub fn excess_permission(
     Some(Finding::ExcessPermission {
         has: has.clone(),
         enough: enough.clone(),
-        count: requests.accepted,
+        count: requests.accepted(),
         last_at: requests.recorded.iter().map(|kind| kind.last_at).max()?,
     })
 }
@@ -71,8 +72,8 @@ mod tests {
             }
         });
         RecentRequests {
-            accepted: 10 * all.len() as u64,
             recorded: recorded.collect(),
+            refused: 0,
         }
     }
 
@@ -115,11 +116,18 @@ mod tests {
             let found = enough(&key("full"), &used(), NOW - days * DAY);
             assert_eq!(found.is_some(), is_found, "{days}");
         }
-        let with_unknown = RecentRequests {
-            accepted: 11,
+        let mut with_unknown = used();
+        with_unknown.recorded.push(RecordedRequests {
+            kind: RequestKind::default(),
+            ..with_unknown.recorded[0].clone()
+        });
+        let with_refused = RecentRequests {
+            refused: 1,
             ..used()
         };
-        assert_eq!(enough(&key("full"), &with_unknown, 0), None);
+        for used in [with_unknown, with_refused] {
+            assert_eq!(enough(&key("full"), &used, 0), None, "{used:?}");
+        }
         let mut unreadable = used();
         unreadable.recorded[0].permissions = None;
         assert_eq!(

@@ -11,11 +11,13 @@ use crate::usage::{RecentRequests, RecordedRequests};
 pub struct PermissionTrial<'a> {
     /// All that were accepted.
     pub accepted: u64,
+    /// How many others were refused, since its permission was missing.
+    pub denied: u64,
     /// Those that it would have refused, the most frequent kind first.
     pub refused: Vec<&'a RecordedRequests>,
     /// How many these are.
     pub refused_count: u64,
-    /// How many were recorded without method and path.
+    /// How many have an unknown method and path.
     pub unrecorded: u64,
     /// How many it may have refused or not: they were recorded before it was defined as now.
     pub undecided: u64,
@@ -29,29 +31,37 @@ impl<'a> PermissionTrial<'a> {
         permissions: &Permissions,
     ) -> Self {
         let rules: Vec<&Rule> = permissions.rules(permission.as_str()).collect();
-        let (mut refused, mut recorded, mut undecided) = (Vec::new(), 0, 0);
-        for kind in &requests.recorded {
-            recorded += kind.count;
-            match would_allow(&rules, kind) {
+        let (mut refused, mut unrecorded, mut undecided) = (Vec::new(), 0, 0);
+        for requests in &requests.recorded {
+            if requests.kind.is_unknown() {
+                unrecorded += requests.count;
+                continue;
+            }
+            match would_allow(&rules, requests) {
                 Some(true) => {}
-                Some(false) => refused.push(kind),
-                None => undecided += kind.count,
+                Some(false) => refused.push(requests),
+                None => undecided += requests.count,
             }
         }
         refused.sort_by_key(|kind| (Reverse(kind.count), Reverse(kind.last_at)));
         Self {
-            accepted: requests.accepted.max(recorded),
+            accepted: requests.accepted(),
+            denied: requests.refused,
             refused_count: refused.iter().map(|kind| kind.count).sum(),
             refused,
-            unrecorded: requests.accepted.saturating_sub(recorded),
+            unrecorded,
             undecided,
         }
     }
 
     /// Whether it would have allowed every request, as far as there were any.
     pub fn allows_all(&self) -> bool {
-        let is_known = self.unrecorded == 0 && self.undecided == 0;
-        self.accepted > 0 && self.refused.is_empty() && is_known
+        self.accepted > 0 && self.refused.is_empty() && self.unknown() == 0
+    }
+
+    /// How many it may have refused or not.
+    pub fn unknown(&self) -> u64 {
+        self.unrecorded + self.undecided
     }
 
     /// The last request that it would have refused.
@@ -94,7 +104,7 @@ fn would_allow(rules: &[&Rule], requests: &RecordedRequests) -> Option<bool> {
     let names = then.into_iter().flat_map(Permissions::names);
     let refused_by: Vec<&Rule> = names.filter(is_refusing).flat_map(rules_of).collect();
     let is_refused = |own: &&Rule| {
-        !own.allows_method(kind.method())
+        own.excludes_method(kind.method())
             || matched.is_some_and(|rule| !own.shares_paths(rule))
             || refused_by.iter().any(|rule| rule.includes(own))
     };
@@ -153,6 +163,10 @@ mod tests {
             ("", r#""all":["* /*"]"#, "all", "GET /x", Some(true)),
             ("", r#""all":["* /*"]"#, "all", "DELETE /x", Some(true)),
             ("", r#""delete":["DELETE /x"]"#, "delete", "DELETE /x", None),
+            // Its method was not told by its name then.
+            ("", r#""purge":["PURGE /x"]"#, "purge", "PURGE /x", None),
+            ("", r#""lock":["LOCK /x"]"#, "lock", "PURGE /x", None),
+            ("", "", "contacts", "PURGE /v3/contacts", Some(true)),
             // It has changed.
             (
                 reports,
@@ -225,9 +239,14 @@ mod tests {
             last_at: jiff::Timestamp::from_second(second).expect("a time"),
             ..recorded(request, &then)
         };
+        let unknown = RecordedRequests {
+            kind: RequestKind::default(),
+            ..of("GET /x", 13, 9)
+        };
         let requests = RecentRequests {
-            accepted: 50,
+            refused: 4,
             recorded: vec![
+                unknown,
                 of("POST /v3/contacts", 2, 9),
                 of("GET /v3/contacts", 30, 8),
                 of("DELETE /x", 5, 7),
@@ -237,6 +256,7 @@ mod tests {
         let trial = PermissionTrial::of(&requests, &read_only, &then);
         assert_eq!((trial.accepted, trial.refused_count), (50, 7));
         assert_eq!((trial.unrecorded, trial.undecided), (13, 0));
+        assert_eq!(trial.denied, 4);
         assert_eq!(trial.refused[0].kind.method(), "DELETE");
         assert_eq!(trial.last_refused().map(|last| last.count), Some(2));
         assert!(!trial.allows_all());

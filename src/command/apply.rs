@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::arguments;
 use crate::command::apply::lock::ApplyLock;
 use crate::command::apply::steps::ApplyResult;
+use crate::command::narrowing::Narrowing;
 use crate::context::Context;
 use crate::context::dry_run::DryRun;
 use crate::error::Error;
@@ -187,6 +188,9 @@ impl<'a> Scheme<'a> {
         let unmanaged = UnmanagedKeys::of(plan, vault, &display, context);
         list(plan, &unmanaged, None, &display, context)?;
         report_findings(plan, &display, context);
+        if let Some(vault) = vault {
+            report_narrowing(plan, vault, DryRun { is_dry_run: true }, context);
+        }
         if plan.needs_nothing() {
             context.ui.note("everything matches the manifest");
             return Ok(ExitStatus::Done);
@@ -206,6 +210,7 @@ impl<'a> Scheme<'a> {
             list(&plan, &unmanaged, None, &display, context)?;
             report_findings(&plan, &display, context);
         }
+        report_narrowing(&plan, &vault, DryRun::default(), context);
         if !unmanaged.is_confirmed(context)? {
             context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
@@ -299,4 +304,13 @@ fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
         true => "nothing was done".to_owned(),
         false => describe.join(", "),
     });
+}
+
+/// Warns of recorded requests that the keys' new permissions would have refused.
+fn report_narrowing(plan: &Plan<'_>, vault: &Vault, dry_run: DryRun, context: &Context) {
+    let changed = plan.steps.iter().filter_map(|step| match &step.action {
+        StepAction::Change { before, after, .. } => Some((before, after.permission()?)),
+        _ => None,
+    });
+    Narrowing::report(changed, vault, dry_run, context);
 }

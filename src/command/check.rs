@@ -144,6 +144,8 @@ struct KeyCheck<'a> {
     uses: UsageReader,
     /// When recording of usage began.
     recorded_since: Option<Timestamp>,
+    /// When recording of requests began.
+    requests_since: Option<Timestamp>,
     given: RuleOverrides,
     settings: Settings,
     /// Whether secrets are read back from where they were delivered.
@@ -167,6 +169,7 @@ impl<'a> KeyCheck<'a> {
         let mut watch = Self {
             uses: context.uses(&vault),
             recorded_since: None,
+            requests_since: None,
             vault,
             given,
             settings: context.settings.clone(),
@@ -178,6 +181,7 @@ impl<'a> KeyCheck<'a> {
         };
         if !matches!(watch.output, CheckOutput::Calendar(_)) {
             watch.recorded_since = watch.uses.since(&context.ui);
+            watch.requests_since = watch.uses.requests_since(&context.ui);
             watch.warn_of_unrecorded_use(&context.ui);
         }
         Ok(watch)
@@ -274,7 +278,7 @@ impl<'a> KeyCheck<'a> {
                 true => not_delivered(record, &self.settings, &self.vault)?,
                 false => None,
             };
-            let excess = self.excess(record, requests.get(&record.id));
+            let excess = self.excess(record, requests.get(&record.id))?;
             for finding in elsewhere.into_iter().chain(excess) {
                 let key = &record.key;
                 is_found |= self.output.push(&key.name, key.kind(), finding)?;
@@ -285,15 +289,24 @@ impl<'a> KeyCheck<'a> {
     }
 
     /// The finding that a key has more permission than it uses, if that is forbidden.
-    fn excess(&self, record: &Record, requests: Option<&RecentRequests>) -> Option<Finding> {
-        let since = self.recorded_since?;
-        excess_permission(
+    fn excess(
+        &self,
+        record: &Record,
+        requests: Option<&RecentRequests>,
+    ) -> Result<Option<Finding>, Error> {
+        let Some((since, requests)) = self.requests_since.zip(requests) else {
+            return Ok(None);
+        };
+        let since = since.max(self.vault.permission_since(record)?);
+        let permissions = &self.settings.permissions;
+        let now = self.display.now;
+        Ok(excess_permission(
             &record.key,
-            requests?,
+            requests,
             since,
-            &self.settings.permissions,
-            self.display.now,
-        )
+            permissions,
+            now,
+        ))
     }
 
     fn finish(self, ui: &Ui, status: ExitStatus) -> Result<(), Error> {

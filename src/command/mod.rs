@@ -20,6 +20,7 @@ mod identify;
 mod import;
 mod list;
 mod log;
+mod narrowing;
 mod regenerate;
 mod rename;
 mod restore;

@@ -1,12 +1,12 @@
 //! `postkey set`: changes a key's name, description, labels, restrictions, expiry and policy.
 
 mod change;
-mod narrowing;
 mod questions;
 
 use clap::Args;
 
 use super::decoy;
+use super::narrowing::Narrowing;
 use crate::context::dry_run::DryRun;
 use crate::context::edit::EditedKeys;
 use crate::context::key_selector::KeySelector;
@@ -15,8 +15,8 @@ use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Kind};
-use crate::vault::Action;
+use crate::key::{Key, KeyName, KeyPolicy, Kind};
+use crate::vault::{Action, Change, Record, Vault};
 use change::RequestedChange;
 
 /// Change a key's name, description, labels, expiry or restrictions
@@ -25,7 +25,9 @@ use change::RequestedChange;
 /// nothing is given.
 ///
 /// A new permission is compared with the recorded use: --dry-run tells which requests of the last 30
-/// days it would have refused. Without --dry-run, that is a warning, and on a terminal a question.
+/// days it would have refused, with a machine format also in the fields requests, refused, unknown
+/// and recorded_since. Without --dry-run, requests that it would have refused, or may have, are a
+/// warning, and on a terminal a question.
 ///
 /// The flags that begin with --where select keys instead of a name, and all of them are changed or
 /// none: on a terminal it shows them and asks for confirmation. If no key matches, it exits 0.
@@ -82,11 +84,14 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     if !wanted.has_change() && !questions::ask_change(&mut wanted, &name, context)? {
         return Ok(selection::report_cancelled(context));
     }
-    if !is_narrowing_confirmed(&wanted, &name, args.dry_run, context)? {
+    let narrowing = narrowing(&wanted, &name, args.dry_run, context)?;
+    let is_doubtful = narrowing.as_ref().is_some_and(|new| new.is_doubtful);
+    if is_doubtful && !args.dry_run.is_dry_run && !is_confirmed(&name, context)? {
         context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    set(&wanted, &EditedKeys::Named(&name), args.dry_run, context)
+    let keys = EditedKeys::Named(&name);
+    set(&wanted, &keys, args.dry_run, narrowing.as_ref(), context)
 }
 
 /// Changes all selected keys after confirmation, or none.
@@ -101,32 +106,37 @@ fn set_selected(args: &Set, context: &Context) -> Result<ExitStatus, Error> {
     }
     let vault = context.open()?;
     let keys = context.select(&args.selector, QUESTION.fits, &vault)?;
-    if let Some(permission) = wanted.bounds.permission(context)? {
-        narrowing::report(keys.records(), &permission, &vault, args.dry_run, context);
-    }
+    let narrowing = wanted.bounds.permission(context)?.map(|permission| {
+        let keys = keys.records().map(|record| (record, &permission));
+        Narrowing::report(keys, &vault, args.dry_run, context)
+    });
     let is_dry_run = args.dry_run.is_dry_run;
     if !keys.are_none() && !is_dry_run && !keys.is_confirmed(VERB, context)? {
         return Ok(ExitStatus::No);
     }
-    set(wanted, &EditedKeys::Selected(&keys), args.dry_run, context)
+    let keys = EditedKeys::Selected(&keys);
+    set(wanted, &keys, args.dry_run, narrowing.as_ref(), context)
 }
 
-/// Warns if a new permission would have refused recorded requests, and asks on a terminal whether
-/// to set it nevertheless.
-fn is_narrowing_confirmed(
+/// What a new permission would have done with the key's recorded requests, if one is given.
+fn narrowing(
     wanted: &RequestedChange,
     name: &KeyName,
     dry_run: DryRun,
     context: &Context,
-) -> Result<bool, Error> {
+) -> Result<Option<Narrowing>, Error> {
     let Some(permission) = wanted.bounds.permission(context)? else {
-        return Ok(true);
+        return Ok(None);
     };
     let vault = context.open()?;
     let record = vault.find(name)?;
-    let is_any_refused =
-        narrowing::report([&record].into_iter(), &permission, &vault, dry_run, context);
-    match is_any_refused && !dry_run.is_dry_run && !context.is_yes && context.ui.is_interactive() {
+    let keys = [(&record, &permission)].into_iter();
+    Ok(Some(Narrowing::report(keys, &vault, dry_run, context)))
+}
+
+/// Asks on a terminal whether to set a permission that may be too narrow.
+fn is_confirmed(name: &KeyName, context: &Context) -> Result<bool, Error> {
+    match !context.is_yes && context.ui.is_interactive() {
         true => context
             .ui
             .confirm(&format!("Set the permission of `{name}` anyway?")),
@@ -138,12 +148,17 @@ fn set(
     wanted: &RequestedChange,
     keys: &EditedKeys<'_>,
     dry_run: DryRun,
+    narrowing: Option<&Narrowing>,
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     context.note_minutes(wanted.minutes());
     let permission = wanted.bounds.permission(context)?;
     let limit = wanted.bounds.limit(context)?;
-    context.edit_with_policy(keys, Action::Set, dry_run, |key, policy, change| {
+    let show = |keys: &[Record], vault: &Vault, now| match narrowing {
+        Some(narrowing) if dry_run.is_dry_run => narrowing.show(keys, vault, context),
+        _ => context.show_keys(keys, vault, now),
+    };
+    let apply = |key: &Key, policy: &KeyPolicy, change: &Change<'_>| {
         decoy::expect_none(key, "it has nothing to set")?;
         let expires = wanted
             .expires
@@ -168,7 +183,8 @@ fn set(
             ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
         Ok((key, policy.changed(&wanted.policy())))
-    })
+    };
+    context.edit_with_policy(keys, Action::Set, dry_run, apply, show)
 }
 
 /// Names the key in an error about one of several.

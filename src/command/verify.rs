@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Allowance, Kind, Permission, Username, WindowUse};
 use crate::ui::{SecretRole, VerdictDetails, VerdictView};
-use crate::usage::{UsageEvent, UsageStore, read_address};
+use crate::usage::{RequestKind, UsageEvent, UsageStore, read_address};
 use crate::vault::{StoredSecret, Vault};
 use crate::verify::{Client, Need, Question, SecretMatch, Verdict, allowance, judge};
 
@@ -186,6 +186,10 @@ impl Verify {
             Need::Request { method, target } => permissions.matching(method, target),
             _ => None,
         };
+        let needed = needed.as_ref().map(RequestKind::of).unwrap_or_default();
+        let secret = presented.matched.secret().ok();
+        let is_api = secret.is_some_and(|secret| secret.record.key.kind() == Kind::Api);
+        let needed = Some(needed).filter(|_| is_api);
         let recorded = usage.record_request(key, (needed, permissions), |used| {
             let (verdict, allowance) = decide(used);
             let sighting = UsageEvent {

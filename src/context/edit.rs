@@ -31,18 +31,21 @@ impl Context {
         apply: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
         let keys = EditedKeys::Named(name);
-        self.edit_with_policy(&keys, action, DryRun::default(), |key, policy, change| {
+        let apply = |key: &Key, policy: &KeyPolicy, change: &Change<'_>| {
             Ok((apply(key, change)?, policy.clone()))
-        })
+        };
+        let show = |keys: &[Record], vault: &Vault, now| self.show_keys(keys, vault, now);
+        self.edit_with_policy(&keys, action, DryRun::default(), apply, show)
     }
 
-    /// Changes keys and their own policies in one transaction, and shows them.
+    /// Changes keys and their own policies in one transaction, and shows them with `show`.
     pub fn edit_with_policy(
         &self,
         keys: &EditedKeys<'_>,
         action: Action,
         dry_run: DryRun,
         apply: impl Fn(&Key, &KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
+        show: impl FnOnce(&[Record], &Vault, Timestamp) -> Result<(), Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_to(dry_run)?;
         let author = self.author(action);
@@ -64,7 +67,7 @@ impl Context {
             });
         }
         let records: Vec<Record> = edited.into_iter().map(|(_, record, _)| record).collect();
-        self.show_keys(&records, &vault, author.clock)?;
+        show(&records, &vault, author.clock)?;
         self.note_dry_run(dry_run);
         Ok(match keys {
             EditedKeys::Named(_) => ExitStatus::Done,

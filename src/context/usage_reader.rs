@@ -230,7 +230,12 @@ impl UsageReader {
         used.collect()
     }
 
-    /// The recent requests of each key, as far as any were accepted.
+    /// Since when requests are recorded, if that can be read.
+    pub fn requests_since(&mut self, ui: &Ui) -> Option<Timestamp> {
+        self.read(ui, UsageStore::requests_since)
+    }
+
+    /// The recent requests of each key, as far as there were any.
     pub fn recent_requests(
         &mut self,
         records: &[Record],
@@ -238,7 +243,8 @@ impl UsageReader {
     ) -> HashMap<KeyId, RecentRequests> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let now = self.now;
-        self.read(ui, |usage| usage.recent_requests(&keys, now))
+        let refused_as = Verdict::PermissionMissing.into_str();
+        self.read(ui, |usage| usage.recent_requests(&keys, refused_as, now))
     }
 
     /// The recent refusals of a key's dead secrets.

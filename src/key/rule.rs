@@ -23,6 +23,9 @@ pub struct Rule {
 /// other returns a client's request to it (RFC 9110, sections 9.3.6 and 9.3.8).
 const FORBIDDEN: [&str; 2] = ["CONNECT", "TRACE"];
 
+/// Methods that everybody knows (RFC 9110, section 9.1, and RFC 5789).
+const STANDARD: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+
 /// Any method, any segment, or everything below a path.
 const ANY: &str = "*";
 
@@ -46,6 +49,23 @@ impl Rule {
     pub fn allows_method(&self, method: &str) -> bool {
         let mut allowed = self.methods.iter();
         allowed.any(|allowed| allowed == ANY || allowed == method) && !FORBIDDEN.contains(&method)
+    }
+
+    /// Whether it names this method, or everybody knows it.
+    pub fn names_method(&self, method: &str) -> bool {
+        STANDARD.contains(&method) || self.methods.iter().any(|named| named == method)
+    }
+
+    /// Whether it allows no requests with this method; if that is empty, with none that is neither
+    /// standard nor was named by a rule before this one.
+    pub fn excludes_method(&self, method: &str) -> bool {
+        match method {
+            "" => self
+                .methods
+                .iter()
+                .all(|named| STANDARD.contains(&&**named)),
+            method => !self.allows_method(method),
+        }
     }
 
     /// Whether it only allows requests that change nothing (RFC 9110, section 9.2.1).

@@ -7,15 +7,17 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use crate::key::{Allowance, Tail, WindowSpend, WindowUse};
-use crate::settings::RequestMatch;
+use crate::settings::{Permissions, RequestMatch};
 use crate::usage::{MailEvent, RequestEvent, RequestKind, UsageEvent};
 use crate::vault::KeyId;
 use crate::verify::Verdict;
 
 /// How many different kinds of use of a key are kept until they are recorded; beyond that,
-/// addresses are lost, and beyond twice as many also which secret was refused; and how many kinds of
-/// requests.
+/// addresses are lost, and beyond twice as many also which secret was refused.
 const MAX_DISTINCT: usize = 16;
+
+/// The same for kinds of requests; beyond that, the kind is unknown.
+const MAX_REQUEST_KINDS: usize = 64;
 
 /// The use of a key, or of no known key.
 #[derive(Debug, Default)]
@@ -120,8 +122,16 @@ pub(super) struct PresentedUse<'a> {
     pub(super) tail: Option<&'a Tail>,
     pub(super) address: Option<IpAddr>,
     pub(super) at: Timestamp,
-    /// What an API request needs, if known.
-    pub(super) request: Option<&'a RequestMatch<'a>>,
+    /// What an API key is used for; `None` for other keys.
+    pub(super) request: Option<PresentedRequest<'a>>,
+}
+
+/// What an API key is used for, to be matched with the permissions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PresentedRequest<'a> {
+    pub(super) permissions: &'a Permissions,
+    /// Its method and target, if known.
+    pub(super) request: Option<(&'a str, &'a str)>,
 }
 
 impl UseCount {
@@ -150,8 +160,9 @@ impl Counts {
     pub(super) fn put_back_requests(&mut self, requests: RequestCount) {
         self.is_dirty = true;
         let all = self.requests.get_or_insert_default();
-        if all.len() < MAX_DISTINCT {
-            all.push(requests);
+        match all.iter_mut().find(|other| other.kind == requests.kind) {
+            Some(other) => other.count = other.count.saturating_add(requests.count),
+            None => all.push(requests),
         }
     }
 
@@ -211,7 +222,10 @@ impl Counts {
             tail, address, at, ..
         } = presented;
         if let Some(request) = presented.request.filter(|_| verdict.is_accepted()) {
-            self.note_request(request, address, at);
+            let matched = request
+                .request
+                .and_then(|(method, target)| request.permissions.matching(method, target));
+            self.note_request(matched.as_ref(), address, at);
         }
         if self.is_noted(verdict, tail, address, at) {
             return;
@@ -231,22 +245,31 @@ impl Counts {
         });
     }
 
-    /// Counts a request with others of the same kind, if there is room.
-    fn note_request(&mut self, request: &RequestMatch<'_>, address: Option<IpAddr>, at: Timestamp) {
+    /// Counts a request with others of the same kind, or of an unknown one if there is no room.
+    fn note_request(
+        &mut self,
+        request: Option<&RequestMatch<'_>>,
+        address: Option<IpAddr>,
+        at: Timestamp,
+    ) {
+        let is_same = |kind: &RequestKind| match request {
+            Some(request) => kind.is_of(request),
+            None => kind.is_unknown(),
+        };
         let all = self.requests.get_or_insert_default();
-        let has_room = all.len() < MAX_DISTINCT;
-        match all.iter_mut().find(|other| other.kind.is_of(request)) {
+        let has_room = all.len() < MAX_REQUEST_KINDS;
+        match all.iter_mut().find(|other| is_same(&other.kind)) {
             Some(other) => {
                 other.count = other.count.saturating_add(1);
                 (other.at, other.address) = (at, address);
             }
-            None if has_room => all.push(RequestCount {
-                kind: RequestKind::of(request),
+            None if has_room || request.is_none() => all.push(RequestCount {
+                kind: request.map(RequestKind::of).unwrap_or_default(),
                 count: 1,
                 at,
                 address,
             }),
-            None => {}
+            None => self.note_request(None, address, at),
         }
     }
 

@@ -14,9 +14,6 @@ const BUILT_IN: [(&str, &[&str]); 4] = [
     ("contacts", &["* /v3/contacts", "* /v3/contacts/*"]),
 ];
 
-/// The longest method that is told by its name.
-const MAX_METHOD: usize = 32;
-
 /// The permissions and their rules.
 #[derive(Clone, Debug)]
 pub struct Permissions(BTreeMap<Permission, Vec<Rule>>);
@@ -24,7 +21,7 @@ pub struct Permissions(BTreeMap<Permission, Vec<Rule>>);
 /// What permissions and rules allow a request.
 #[derive(Clone, Debug)]
 pub struct RequestMatch<'a> {
-    /// Its method; empty if it is unusual.
+    /// Its method; empty if it is neither standard nor named by any rule.
     pub method: &'a str,
     /// The rule that names its path most exactly, apart from that of `full`.
     pub rule: Option<&'a Rule>,
@@ -101,10 +98,10 @@ impl Permissions {
     /// What allows a request; `None` if nothing can.
     pub fn matching<'a>(&'a self, method: &'a str, target: &str) -> Option<RequestMatch<'a>> {
         let path = RequestPath::parse(target).filter(|_| !method.is_empty())?;
-        let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
-        let is_usual = method.len() <= MAX_METHOD && method.bytes().all(is_usual);
+        let mut rules = self.0.values().flatten();
+        let is_named = rules.any(|rule| rule.names_method(method));
         let mut matched = RequestMatch {
-            method: if is_usual { method } else { "" },
+            method: if is_named { method } else { "" },
             rule: None,
             permissions: Vec::new(),
         };
@@ -139,7 +136,7 @@ impl Permissions {
     }
 
     /// Whether everything that a permission allows is allowed by another.
-    fn is_within(&self, inner: &Permission, outer: &Permission) -> bool {
+    pub fn is_within(&self, inner: &Permission, outer: &Permission) -> bool {
         let (Some(inner), Some(outer)) = (self.0.get(inner), self.0.get(outer)) else {
             return false;
         };
@@ -205,7 +202,10 @@ mod tests {
 
     #[test]
     fn a_request_is_described_by_the_most_exact_rule() {
-        let permissions = permissions(&[("stats", &["GET /v3/*/stats", "GET /v3/*"])]);
+        let permissions = permissions(&[
+            ("stats", &["GET /v3/*/stats", "GET /v3/*"]),
+            ("files", &["LOCK /files/*"]),
+        ]);
         for (method, target, rule, allowed_by) in [
             ("GET", "/x", Some("GET,HEAD /*"), &["full", "read-only"][..]),
             ("PUT", "/x", None, &["full"]),
@@ -231,10 +231,15 @@ mod tests {
             );
             assert_eq!(matched.method, method);
         }
-        let long = "X".repeat(33);
-        for method in ["get", "G\u{1b}T", &long] {
+        for (method, told) in [
+            ("get", ""),
+            ("G\u{1b}T", ""),
+            ("PURGE", ""),
+            ("LOCK", "LOCK"),
+            ("PATCH", "PATCH"),
+        ] {
             let matched = permissions.matching(method, "/").expect(method);
-            assert_eq!(matched.method, "", "{method}");
+            assert_eq!(matched.method, told, "{method}");
         }
         for (method, target) in [("", "/"), ("GET", "/../x"), ("TRACE", "/"), ("GET", "")] {
             assert!(permissions.matching(method, target).is_none(), "{target}");

@@ -32,6 +32,8 @@ pub use read::Summary;
 pub use recent::Network;
 pub use recent::{RECENT_DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
-pub use requests::{REQUEST_DAYS, RecentRequests, RecordedRequests, RequestEvent, RequestKind};
+pub use requests::{
+    REQUEST_DAYS, RecentRequests, RecordedRequests, RequestEvent, RequestKind, first_request_day,
+};
 pub use store::UsageStore;
 pub use time::day_of;

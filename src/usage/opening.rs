@@ -122,13 +122,15 @@ impl UsageStore {
         }
         if version.is_none_or(|version| version < 6) {
             transaction.execute_batch(requests::TABLES)?;
+            transaction.execute_batch("UPDATE about SET requests_since = unixepoch()")?;
         }
         transaction.pragma_update(None, "user_version", VERSION)?;
         if owner.as_deref() != Some(identity) {
             for table in write::TABLES.into_iter().chain(["definitions", "about"]) {
                 transaction.execute(&format!("DELETE FROM {table}"), [])?;
             }
-            let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";
+            let remember = "INSERT INTO about (only_row, vault, requests_since)
+                            VALUES (1, ?1, unixepoch())";
             transaction.execute(remember, [identity])?;
         }
         Ok(transaction.commit()?)

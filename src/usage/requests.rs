@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::time::{latest, latest_day, moment};
-use super::{ACCEPTED, Error, UsageStore, day_of};
+use super::{Error, UsageStore, day_of};
 use crate::key::Rule;
 use crate::settings::{Permissions, RequestMatch, Retention};
 use crate::vault::KeyId;
@@ -21,16 +21,29 @@ pub(super) const TABLES: &str = include_str!("requests.sql");
 /// For how many days requests are kept, and read: today's and those before.
 pub const REQUEST_DAYS: usize = 30;
 
-/// How many kinds of requests are distinguished for each key and day; others are not recorded.
-const MAX_KINDS: i64 = 64;
+/// How many kinds of requests are distinguished for each key and day; the kind of others is unknown.
+const MAX_KINDS: i64 = 256;
 
-/// A kind of request: its method, and what allowed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The start of the first of the last [`REQUEST_DAYS`].
+pub fn first_request_day(now: Timestamp) -> Timestamp {
+    let day = day_of(now).saturating_sub_unsigned(REQUEST_DAYS as u64 - 1);
+    Timestamp::from_second(day.saturating_mul(86_400)).unwrap_or(Timestamp::MIN)
+}
+
+/// A kind of request: its method, and what allowed it; by default unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestKind {
     method: CompactString,
     rule: CompactString,
-    /// The names of permissions, with commas.
+    /// The names of permissions, with commas; empty if the kind is unknown.
     allowed_by: CompactString,
+}
+
+impl RecentRequests {
+    /// How many were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.recorded.iter().map(|kind| kind.count).sum()
+    }
 }
 
 impl RequestKind {
@@ -43,7 +56,12 @@ impl RequestKind {
         }
     }
 
-    /// The method; empty if it is unusual.
+    /// Whether the method and path were not presented, or there were too many kinds.
+    pub fn is_unknown(&self) -> bool {
+        self.allowed_by.is_empty()
+    }
+
+    /// The method; empty if it is neither standard nor named by a rule.
     pub fn method(&self) -> &str {
         &self.method
     }
@@ -88,10 +106,10 @@ pub struct RequestEvent {
 /// The requests of a key on the last days.
 #[derive(Clone, Debug, Default)]
 pub struct RecentRequests {
-    /// How many were accepted, of any kind.
-    pub accepted: u64,
-    /// Those whose kind was recorded.
+    /// Those that were accepted, by kind.
     pub recorded: Vec<RecordedRequests>,
+    /// How many were refused, for the reason that was asked for.
+    pub refused: u64,
 }
 
 /// Requests of a key of one kind.
@@ -185,11 +203,23 @@ impl RequestEvent {
         if known > 0 {
             return Ok(());
         }
+        let has_room: bool = self.kind.is_unknown()
+            || to
+                .prepare_cached(
+                    "SELECT count(*) < ?3 FROM requests WHERE key_id = ?1 AND day = ?2",
+                )?
+                .query_row(params![self.key, day, MAX_KINDS], |row| row.get(0))?;
+        if !has_room {
+            let unknown = Self {
+                kind: RequestKind::default(),
+                ..self.clone()
+            };
+            return unknown.write(definition, to, retention);
+        }
         to.prepare_cached(
             "INSERT INTO requests
                (key_id, day, definition, method, rule, allowed_by, count, last_at, address)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-             WHERE (SELECT count(*) FROM requests WHERE key_id = ?1 AND day = ?2) < ?10",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             self.key,
@@ -201,7 +231,6 @@ impl RequestEvent {
             self.count,
             at,
             address,
-            MAX_KINDS
         ])?;
         // Not by date: the clock may be wrong. If it was ahead, its days are removed first.
         to.prepare_cached(
@@ -243,21 +272,38 @@ pub(super) fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
         [day, second],
     )?;
     to.execute("DELETE FROM requests WHERE day > ?1", [day])?;
+    let begun = "UPDATE about SET requests_since = min(requests_since, ?1)";
+    to.execute(begun, [second])?;
     let late = "UPDATE requests SET last_at = ?1 WHERE last_at > ?1";
     to.execute(late, [second])?;
     Ok(())
 }
 
 impl UsageStore {
-    /// The requests of each of these keys on the last [`REQUEST_DAYS`], if any were accepted.
+    /// Since when requests are recorded; `None` if they are not yet.
+    pub fn requests_since(&self) -> Result<Option<Timestamp>, Error> {
+        self.with_path(|usage| {
+            let connection = &usage.connection;
+            if !connection.column_exists(None, "about", "requests_since")? {
+                return Ok(None);
+            }
+            let query = "SELECT requests_since FROM about";
+            let since = connection.query_row(query, [], |row| moment(row, 0));
+            Ok(since.optional()?)
+        })
+    }
+
+    /// The requests of each of these keys on the last [`REQUEST_DAYS`], if there were any: those
+    /// that were accepted, and how many were refused with this verdict.
     pub fn recent_requests(
         &self,
         keys: &[KeyId],
+        refused_as: &str,
         now: Timestamp,
     ) -> Result<HashMap<KeyId, RecentRequests>, Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         self.with_path(|usage| {
-            let mut found = usage.accepted(&keys, now)?;
+            let mut found = usage.refused_requests(&keys, refused_as, now)?;
             if has_tables(&usage.connection)? {
                 usage.read_recorded(&keys, now, &mut found)?;
             }
@@ -265,19 +311,20 @@ impl UsageStore {
         })
     }
 
-    fn accepted(
+    fn refused_requests(
         &self,
         keys: &str,
+        refused_as: &str,
         now: Timestamp,
     ) -> Result<HashMap<KeyId, RecentRequests>, Error> {
         let query = "SELECT key_id, sum(count) FROM json_each(?1) AS given
              JOIN days ON key_id = given.value AND day BETWEEN ?2 - ?3 + 1 AND ?2
              WHERE verdict = ?4 GROUP BY key_id";
-        let within = params![keys, day_of(now), REQUEST_DAYS as i64, ACCEPTED];
+        let within = params![keys, day_of(now), REQUEST_DAYS as i64, refused_as];
         let found = self.rows(query, within, |row| {
-            let accepted = row.get::<_, i64>(1)?.unsigned_abs();
+            let refused = row.get::<_, i64>(1)?.unsigned_abs();
             let recorded = Vec::new();
-            Ok((row.get(0)?, RecentRequests { accepted, recorded }))
+            Ok((row.get(0)?, RecentRequests { recorded, refused }))
         })?;
         Ok(found.into_iter().collect())
     }

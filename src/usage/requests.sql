@@ -1,6 +1,8 @@
 -- What accepted requests of API keys needed: their methods, and the rules that allowed them, as the
--- permissions were defined then; never a path. `rule` is empty if only `full` allowed a request, and
--- `address` if that of the last is not known. Since version 6.
+-- permissions were defined then; never a path. `method` is empty if it is neither standard nor named
+-- by a rule, `rule` if only `full` allowed a request, `allowed_by` if nothing is known of requests
+-- but their number, and `address` if that of the last is not known. Since version 6.
+ALTER TABLE about ADD COLUMN requests_since INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE definitions (
   id          INTEGER PRIMARY KEY,
   permissions TEXT NOT NULL UNIQUE

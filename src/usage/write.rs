@@ -11,7 +11,7 @@ use super::{
     day_of, mail, networks, refusals, requests,
 };
 use crate::key::{Tail, WindowSpend, WindowUse};
-use crate::settings::{Permissions, RequestMatch, Retention};
+use crate::settings::{Permissions, Retention};
 use crate::vault::KeyId;
 
 /// How many addresses of a key are kept; those recorded by a clock that was ahead are removed
@@ -63,23 +63,23 @@ impl UsageStore {
 
     /// Decides on a request with a known or unknown key, given the use of its limit so far, and
     /// records the result of `decide`: the verdict, how the secret was presented, and the use of
-    /// the limit. If the request was accepted, also what it needed of these permissions, if known.
+    /// the limit. If a request of an API key was accepted, also its kind by these permissions.
     ///
     /// # Errors
     /// If it cannot be recorded; nothing was recorded then.
     pub fn record_request<T>(
         &mut self,
         key: Option<KeyId>,
-        needed: (Option<RequestMatch<'_>>, &Permissions),
+        needed: (Option<RequestKind>, &Permissions),
         decide: impl FnOnce(WindowUse) -> (T, UsageEvent, Option<WindowSpend>),
     ) -> Result<T, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(UNKNOWN_KEY))?;
         let (outcome, sighting, spent) = decide(used);
         let request = needed.0.filter(|_| sighting.verdict == ACCEPTED);
-        let request = request.zip(key).map(|(request, key)| RequestEvent {
+        let request = request.zip(key).map(|(kind, key)| RequestEvent {
             key,
-            kind: RequestKind::of(&request),
+            kind,
             count: sighting.count,
             at: sighting.at,
             address: sighting.address,

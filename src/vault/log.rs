@@ -161,6 +161,17 @@ impl Vault {
         Ok(entries)
     }
 
+    /// Since when a key has its permission.
+    pub fn permission_since(&self, record: &Record) -> Result<Timestamp, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT max(at) FROM log
+             WHERE key_id = ?1 AND instr(change, '\"field\":\"permission\"') > 0",
+        )?;
+        let last: Option<i64> = statement.query_row([record.id], |row| row.get(0))?;
+        let created = record.key.created_at;
+        last.map_or(Ok(created), |at| Ok(timestamp(at)?.max(created)))
+    }
+
     /// Whether a key's status or secret was last changed by revoking it: its secret has leaked.
     pub fn is_revoked(&self, key: KeyId) -> Result<bool, Error> {
         let mut statement = self.connection.prepare_cached(

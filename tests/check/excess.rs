@@ -1,6 +1,8 @@
 //! Keys with more permission than they use.
 
-use super::{DAY, check, found, in_usage, json, now, record_since, with_key};
+use rusqlite::Connection;
+
+use super::{DAY, check, found, in_usage, in_vault, json, now, record_since, with_key};
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::run_with_input;
 
@@ -12,10 +14,23 @@ fn request(sandbox: &Sandbox, secret: &str, method: &str, path: &str) {
     run_with_input(sandbox, &args, secret).expect(0);
 }
 
+/// Creates a key 90 days ago, and returns its secret.
+fn old_key(sandbox: &Sandbox) -> String {
+    let secret = sandbox.generate(["api", "web"]);
+    for change in [
+        "UPDATE log SET at = at - ?1 WHERE key = 'web'",
+        "UPDATE keys SET created_at = created_at - ?1 WHERE name = 'web'",
+    ] {
+        assert_ne!(in_vault(sandbox, change, [90 * DAY]), 0);
+    }
+    crate::ledger::reseal(&Connection::open(sandbox.vault()).unwrap());
+    secret
+}
+
 #[test]
 fn it_is_found_only_if_the_settings_require_it() {
     let sandbox = with_key("ci");
-    let secret = sandbox.generate(["api", "web"]);
+    let secret = old_key(&sandbox);
     let idle = sandbox.generate(["api", "reports", "--permission", "read-only"]);
     for path in ["/v3/contacts", "/x"] {
         request(&sandbox, &secret, "GET", path);
@@ -46,18 +61,8 @@ fn it_is_found_only_if_the_settings_require_it() {
 fn use_that_is_not_wholly_known_finds_nothing() {
     let sandbox = with_key("ci");
     sandbox.settings(REQUIRED);
-    let secret = sandbox.generate(["api", "web"]);
+    let secret = old_key(&sandbox);
     request(&sandbox, &secret, "GET", "/v3/contacts");
-    assert_eq!(found(&sandbox, &[]), ["web excess-permission"]);
-    // A day on which a write was accepted by a postkey that did not record its rule.
-    let before = "INSERT INTO days VALUES (2, ?1, 'accepted', 1, ?1 * 86400)";
-    in_usage(&sandbox, before, [now() / DAY - 29]);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    in_usage(
-        &sandbox,
-        "UPDATE days SET day = day - 1 WHERE key_id = 2 AND day = ?1",
-        [now() / DAY - 29],
-    );
     assert_eq!(found(&sandbox, &[]), ["web excess-permission"]);
     run_with_input(&sandbox, &["verify"], &secret).expect(0);
     assert_eq!(found(&sandbox, &[]), NONE);
@@ -66,9 +71,42 @@ fn use_that_is_not_wholly_known_finds_nothing() {
 #[test]
 fn a_record_that_is_too_young_finds_nothing() {
     let sandbox = Sandbox::new();
-    let secret = sandbox.generate(["api", "web"]);
+    let secret = old_key(&sandbox);
     record_since(&sandbox, now() - 20 * DAY);
     sandbox.settings(REQUIRED);
     request(&sandbox, &secret, "GET", "/");
     assert_eq!(found(&sandbox, &["--unused", "never"]), NONE);
+}
+
+#[test]
+fn a_new_key_and_one_with_a_new_permission_find_nothing() {
+    let sandbox = with_key("ci");
+    sandbox.settings(REQUIRED);
+    let new = sandbox.generate(["api", "new"]);
+    request(&sandbox, &new, "GET", "/");
+    assert_eq!(found(&sandbox, &[]), NONE);
+    let old = old_key(&sandbox);
+    request(&sandbox, &old, "GET", "/v3/contacts");
+    assert_eq!(found(&sandbox, &[]), ["web excess-permission"]);
+    for permission in ["send-only", "full"] {
+        check(&sandbox, &["set", "web", "--permission", permission]).expect(0);
+    }
+    assert_eq!(found(&sandbox, &[]), NONE);
+}
+
+#[test]
+fn a_repair_is_not_undone() {
+    let sandbox = with_key("ci");
+    sandbox.settings(REQUIRED);
+    let secret = old_key(&sandbox);
+    request(&sandbox, &secret, "GET", "/");
+    assert_eq!(found(&sandbox, &[]), ["web excess-permission"]);
+    let refused = "INSERT INTO days VALUES (?1, ?2, 'permission-missing', 3, ?2 * 86400)";
+    let key = super::number(&sandbox, "web");
+    in_usage(&sandbox, refused, [key, now() / DAY - 20]);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    let args = ["set", "web", "--permission", "read-only", "--dry-run"];
+    let run = check(&sandbox, &args).expect(0);
+    let told = "; 3 other requests were refused for lack of permission\n";
+    assert!(run.stderr.contains(told), "{run:?}");
 }

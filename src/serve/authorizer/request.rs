@@ -9,9 +9,9 @@ use quick_cache::sync::Cache;
 
 use super::cache::{CAPACITY, CacheEntry, CachedSecret};
 use super::refused::{self, RefusedSecret};
-use crate::key::{Allowance, Digest, Labels, Secret, Tail, WindowUse};
+use crate::key::{Allowance, Digest, Kind, Labels, Secret, Tail, WindowUse};
 use crate::serve::ended_terms::EndedTerms;
-use crate::serve::key_usage::{KeyUsage, PresentedUse};
+use crate::serve::key_usage::{KeyUsage, PresentedRequest, PresentedUse};
 use crate::serve::lock::locked;
 use crate::serve::per_key_queue::PerKeyQueue;
 use crate::serve::pool::{Hashers, Readers};
@@ -314,14 +314,19 @@ impl Authorizer {
 
     fn judge(&self, known: Arc<CachedSecret>, asked: AuthRequest<'_>, now: Timestamp) -> Decision {
         let request = match asked.question.need {
-            Need::Request { method, target } => self.permissions.matching(method, target),
+            Need::Request { method, target } => Some((method, target)),
             _ => None,
         };
+        let request = PresentedRequest {
+            permissions: &self.permissions,
+            request,
+        };
+        let is_api = known.secret.record.key.kind() == Kind::Api;
         let presented = PresentedUse {
             tail: Some(&known.secret.tail),
             address: asked.address,
             at: now,
-            request: request.as_ref(),
+            request: Some(request).filter(|_| is_api),
         };
         let at = self.ended.time(&known.secret, now);
         let decide = |used: WindowUse| {

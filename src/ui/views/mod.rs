@@ -45,7 +45,7 @@ pub use secret::secret_use;
 pub use selected::{SelectedView, selected_table};
 pub use setting::SettingView;
 pub use step::{StepOutcome, StepView};
-pub use trial::described_trial;
+pub use trial::{NarrowedView, TrialView, described_trial};
 use usage::count_of_refusals;
 pub use usage::{UsageView, last_request, last_use, refusals};
 pub use valid_secret::ValidSecretView;

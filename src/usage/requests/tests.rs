@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::usage::UsageEvent;
+use crate::usage::{ACCEPTED, UsageEvent};
 
 const KEY: KeyId = 7;
 
@@ -60,7 +60,7 @@ fn accept_by(
 }
 
 fn recent(usage: &UsageStore, now: &str) -> RecentRequests {
-    let found = usage.recent_requests(&[KEY, 8], at(now));
+    let found = usage.recent_requests(&[KEY, 8], "permission-missing", at(now));
     found.expect("requests").remove(&KEY).unwrap_or_default()
 }
 
@@ -113,7 +113,7 @@ fn requests_are_counted_by_method_and_rule_and_no_path_is_kept() {
     let kind = |method: &str, rule: &str, count| (method.to_owned(), rule.to_owned(), count);
     let expected = [kind("DELETE", "", 1), kind("GET", "* /v3/contacts/*", 6)];
     assert_eq!(kinds(&recent), expected);
-    assert_eq!(recent.accepted, 7);
+    assert_eq!(recent.accepted(), 7);
     let contacts = &recent.recorded[1];
     assert_eq!(contacts.address.as_deref(), Some("192.0.2.2"));
     assert_eq!(contacts.last_at, at(later));
@@ -142,26 +142,116 @@ fn only_the_newest_days_count_and_are_kept() {
         let found = recent(&usage, "2026-11-09T12:00:00Z");
         assert_eq!(found.recorded[0].count, kept.unsigned_abs(), "{retention}");
         let later = recent(&usage, "2026-12-06T12:00:00Z");
-        assert_eq!(later.accepted, 3, "{retention}");
+        assert_eq!(later.accepted(), 3, "{retention}");
     }
 }
 
 #[test]
-fn kinds_beyond_the_limit_are_counted_as_not_recorded() {
+fn whoever_chooses_methods_cannot_hide_other_requests() {
     let mut usage = record("400d");
     let now = "2026-11-22T10:00:00Z";
-    for method in 0..80_u8 {
-        let method = format!(
-            "X{}",
-            char::from(b'A' + method % 26)
-                .to_string()
-                .repeat(1 + usize::from(method / 26),)
-        );
-        accept(&mut usage, &format!("{method} /x"), 1, now, "");
+    for method in 0..300 {
+        accept(&mut usage, &format!("X{method} /x"), 1, now, "");
+    }
+    accept(&mut usage, "DELETE /x", 2, now, "");
+    let expected =
+        [("", 300), ("DELETE", 2)].map(|(method, count)| (method.to_owned(), String::new(), count));
+    assert_eq!(kinds(&recent(&usage, now)), expected);
+}
+
+#[test]
+fn the_kind_of_requests_is_unknown_beyond_the_limit() {
+    let mut usage = record("400d");
+    let now = "2026-11-22T10:00:00Z";
+    let rules: Vec<_> = (0..300).map(|name| format!("\"GET /{name}\"")).collect();
+    let json = format!("{{\"full\":[\"* /*\"],\"x\":[{}]}}", rules.join(","));
+    let permissions = Permissions::from_json(&json).expect("permissions");
+    for name in 0..300 {
+        let request = format!("GET /{name}");
+        accept_by(&permissions, &mut usage, &request, 1, now, "");
+        accept_by(&permissions, &mut usage, "GET /0", 1, now, "");
     }
     let recent = recent(&usage, now);
-    assert_eq!((recent.accepted, recent.recorded.len()), (80, 64));
-    assert_eq!(rows(&usage, "requests"), 64);
+    assert_eq!((recent.accepted(), recent.recorded.len()), (600, 257));
+    let unknown = recent.recorded.iter().find(|kind| kind.kind.is_unknown());
+    assert_eq!(unknown.map(|kind| kind.count), Some(44));
+}
+
+#[test]
+fn late_requests_of_unknown_kind_count_on_their_own_day() {
+    let mut usage = record("400d");
+    // Recorded a second after midnight, in one batch with those of the new day.
+    let event = |kind, time| RequestEvent {
+        key: KEY,
+        kind,
+        count: 1,
+        at: at(time),
+        address: None,
+    };
+    let permissions = Permissions::default();
+    let matched = permissions.matching("GET", "/x").expect("it is allowed");
+    let requests = [
+        event(RequestKind::default(), "2026-10-23T23:59:59Z"),
+        event(RequestKind::of(&matched), "2026-10-24T00:00:00Z"),
+    ];
+    let seen = UsageEvent {
+        key: Some(KEY),
+        tail: None,
+        verdict: ACCEPTED,
+        count: 2,
+        at: at("2026-10-24T00:00:00Z"),
+        address: None,
+    };
+    let requests = (&requests[..], &*permissions.to_json());
+    let recorded = usage.record(&[seen], &[], &[], requests);
+    recorded.expect("a record");
+    for (now, all, unknown) in [
+        ("2026-11-21T12:00:00Z", 2, 1),
+        ("2026-11-22T12:00:00Z", 1, 0),
+    ] {
+        let recent = recent(&usage, now);
+        let kinds = recent.recorded.iter().filter(|kind| kind.kind.is_unknown());
+        assert_eq!((recent.accepted(), kinds.count()), (all, unknown), "{now}");
+    }
+}
+
+#[test]
+fn refusals_for_lack_of_permission_are_counted() {
+    let mut usage = record("400d");
+    for (verdict, time) in [
+        ("permission-missing", "2026-11-20T10:00:00Z"),
+        ("permission-missing", "2026-09-20T10:00:00Z"),
+        ("inactive", "2026-11-20T10:00:00Z"),
+    ] {
+        let seen = UsageEvent {
+            key: Some(KEY),
+            tail: None,
+            verdict,
+            count: 3,
+            at: at(time),
+            address: None,
+        };
+        usage
+            .record(&[seen], &[], &[], (&[], ""))
+            .expect("a record");
+    }
+    let recent = recent(&usage, "2026-11-22T10:00:00Z");
+    assert_eq!((recent.accepted(), recent.refused), (0, 3));
+}
+
+#[test]
+fn a_clock_that_was_behind_does_not_make_the_record_older() {
+    let mut usage = record("400d");
+    let begun = usage.requests_since().expect("an answer").expect("a time");
+    accept(&mut usage, "GET /x", 1, "2001-01-01T00:00:00Z", "");
+    assert_eq!(usage.requests_since().expect("an answer"), Some(begun));
+    usage
+        .accept_clock(at("2020-01-01T00:00:00Z"))
+        .expect("a change");
+    assert_eq!(
+        usage.requests_since().expect("an answer"),
+        Some(at("2020-01-01T00:00:00Z"))
+    );
 }
 
 #[test]
@@ -214,7 +304,7 @@ fn requests_of_a_clock_ahead_count_once_the_clock_is_accepted() {
     usage.accept_clock(at(now)).expect("a change");
     assert!(!usage.has_uses_ahead(at(now)).expect("an answer"));
     let recent = recent(&usage, now);
-    assert_eq!((recent.accepted, recent.recorded[0].count), (9, 9));
+    assert_eq!((recent.accepted(), recent.recorded[0].count), (9, 9));
     assert_eq!(recent.recorded[0].last_at, at(now));
 }
 
@@ -223,17 +313,20 @@ fn an_older_record_keeps_its_use_and_has_no_requests_yet() {
     let mut usage = record("400d");
     let now = "2026-11-22T10:00:00Z";
     accept(&mut usage, "GET /x", 2, now, "");
-    let older = "DROP TABLE requests; DROP TABLE definitions; PRAGMA user_version = 5";
+    let older = "DROP TABLE requests; DROP TABLE definitions;
+                 ALTER TABLE about DROP COLUMN requests_since; PRAGMA user_version = 5";
     usage.connection.execute_batch(older).expect("a change");
     let before = recent(&usage, now);
-    assert_eq!((before.accepted, before.recorded.len()), (2, 0));
+    assert_eq!((before.accepted(), before.recorded.len()), (0, 0));
+    assert_eq!(usage.requests_since().expect("an answer"), None);
     assert!(!usage.has_uses_ahead(at(now)).expect("an answer"));
     usage.accept_clock(at(now)).expect("a change");
     usage.forget(&[8]).expect("a change");
     usage.begin(b"a vault").expect("a migration");
     accept(&mut usage, "GET /x", 1, now, "");
     let after = recent(&usage, now);
-    assert_eq!((after.accepted, after.recorded[0].count), (3, 1));
+    assert_eq!((after.accepted(), after.recorded[0].count), (1, 1));
+    assert!(usage.requests_since().expect("an answer").is_some());
     usage.forget(&[KEY]).expect("a change");
     assert_eq!(rows(&usage, "requests"), 0);
 }
