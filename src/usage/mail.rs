@@ -332,7 +332,7 @@ mod tests {
     fn an_older_record_has_no_mail() {
         let mut usage = record("400d");
         let older = "DROP TABLE mail; DROP TABLE requests; DROP TABLE definitions;
-                     PRAGMA user_version = 4";
+                     ALTER TABLE about DROP COLUMN requests_since; PRAGMA user_version = 4";
         usage.connection.execute_batch(older).expect("a change");
         let now = at("2026-11-22T10:00:00Z");
         assert!(usage.details(KEY, now).expect("details").is_empty());

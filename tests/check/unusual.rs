@@ -76,7 +76,8 @@ fn a_network_is_remembered_longer_than_its_addresses() {
 #[test]
 fn a_record_of_the_first_version_is_read_and_keeps_what_it_knows() {
     let (sandbox, secret) = used_from("203.0.113.9");
-    let first = "DROP TABLE networks; DROP TABLE refusals; DROP TABLE mail; DROP TABLE requests; DROP TABLE definitions; ALTER TABLE addresses DROP COLUMN turn;
+    let first = "DROP TABLE networks; DROP TABLE refusals; DROP TABLE mail; DROP TABLE requests; DROP TABLE definitions;
+                 ALTER TABLE addresses DROP COLUMN turn; ALTER TABLE about DROP COLUMN requests_since;
                  PRAGMA user_version = 1;
                  UPDATE days SET day = day - 30, last_at = last_at - 30 * 86400;
                  UPDATE addresses SET last_at = last_at - 86400";
