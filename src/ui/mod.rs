@@ -38,8 +38,8 @@ pub use streams::Ui;
 pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
     IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, MonthView,
-    Outcome, PolicyView, Replacement, RotationDetails, RotationView, SecretRole, SelectedView,
-    SettingView, StepOutcome, StepView, TextView, TrialView, UsageView, VerdictDetails,
-    VerdictView, changes, contents_phrase, counted, described_trial, first_few, format_head,
-    last_request, last_use, quoted_names, refusals, secret_use, selected_table,
+    NarrowedView, Outcome, PolicyView, Replacement, RotationDetails, RotationView, SecretRole,
+    SelectedView, SettingView, StepOutcome, StepView, TextView, TrialView, UsageView,
+    VerdictDetails, VerdictView, changes, contents_phrase, counted, described_trial, first_few,
+    format_head, last_request, last_use, quoted_names, refusals, secret_use, selected_table,
 };
