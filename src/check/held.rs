@@ -30,7 +30,10 @@ pub fn other_login(names: &[String]) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => names.concat(),
     };
-    format!("holds its secret, but another {list} than would be delivered now")
+    match names.len() {
+        1 => format!("holds its secret, but its {list} is not what would be delivered now"),
+        _ => format!("holds its secret, but its {list} are not what would be delivered now"),
+    }
 }
 
 impl HeldSecret {

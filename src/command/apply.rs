@@ -6,6 +6,7 @@ mod lock;
 mod new_keys;
 mod prune;
 mod scheme;
+mod servers;
 mod source;
 mod steps;
 
@@ -215,6 +216,7 @@ impl<'a> Scheme<'a> {
             context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
+        self.remember_servers(&plan, &mut vault, context)?;
         let done = steps::run_all(&plan, self, &mut vault, context)?;
         if is_for_machines {
             list(&plan, &unmanaged, Some(&done.outcomes), &display, context)?;

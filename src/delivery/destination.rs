@@ -88,7 +88,7 @@ impl Destination {
             name, kind, format, ..
         } = context;
         let folder = context.folder.to_owned();
-        Ok(match spec {
+        let mut destination = match spec {
             DestinationSpec::File(path) => Self::File { path, format },
             DestinationSpec::Folder(path) => Self::File {
                 path: format.file_in(&path, name),
@@ -96,14 +96,11 @@ impl Destination {
             },
             DestinationSpec::Env { file, variables } => {
                 let variables = variables.of(name, kind);
-                let server = (kind == Kind::Smtp).then_some(context.smtp);
-                let server =
-                    server.and_then(|smtp| ServerVariables::beside(&variables.secret, smtp));
                 Self::EnvFile {
                     path: file,
                     variables,
                     also: Vec::new(),
-                    server: server.map(Box::new),
+                    server: None,
                 }
             }
             DestinationSpec::Job {
@@ -120,21 +117,46 @@ impl Destination {
                 timeout,
                 signals: context.signals,
             }),
-            DestinationSpec::Preset(address) => {
-                expect_login(&address, kind, context.smtp)?;
-                Self::Preset(Box::new(PresetDelivery {
-                    address,
-                    server: context.smtp.clone(),
-                    folder,
-                    signals: context.signals,
-                }))
+            DestinationSpec::Preset(address) => Self::Preset(Box::new(PresetDelivery {
+                address,
+                server: context.smtp.clone(),
+                folder,
+                signals: context.signals,
+            })),
+        };
+        destination.set_server(kind, context.smtp);
+        Ok(destination)
+    }
+
+    /// Delivers the login for another mail server.
+    pub(super) fn set_server(&mut self, kind: Kind, smtp: &SmtpServer) {
+        match self {
+            Self::EnvFile {
+                variables, server, ..
+            } => {
+                let smtp = (kind == Kind::Smtp).then_some(smtp);
+                let beside = smtp.and_then(|smtp| ServerVariables::beside(&variables.secret, smtp));
+                *server = beside.map(Box::new);
             }
-        })
+            Self::Preset(preset) => preset.server = smtp.clone(),
+            Self::Output { .. } | Self::File { .. } | Self::Job { .. } | Self::Command(_) => {}
+        }
+    }
+
+    /// Makes sure that a key of this kind has the login that is delivered.
+    ///
+    /// # Errors
+    /// If it has not, or the mail server is needed and not known.
+    pub fn expect_login(&self, kind: Kind) -> Result<(), Error> {
+        match self {
+            Self::Preset(preset) => expect_login(&preset.address, kind, &preset.server),
+            _ => Ok(()),
+        }
     }
 
     /// The destination as `--to` names it from any folder; `None` if the secret is not kept there,
     /// or with more than it.
-    pub(super) fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<String> {
         let whole = |path: &Path| {
             let path = std::path::absolute(path).ok()?;
             path.into_os_string().into_string().ok()

@@ -28,13 +28,17 @@ impl ServerLogin<'_> {
         Some(Zeroizing::new(value))
     }
 
-    /// `smtp://user:secret@host:port`, with what has a meaning in it escaped (RFC 3986).
+    /// `smtp://user:secret@host:port`, or `smtps://` for TLS from the start, with what has a meaning
+    /// in it escaped (RFC 3986).
     fn url(&self, host: &str) -> Zeroizing<String> {
         let (username, secret) = (self.username, self.secret);
         // The buffer does not grow, which would leave copies of the secret behind.
-        let length = 3 * (username.len() + secret.len()) + host.len() + "smtp://:@:65535".len();
+        let length = 3 * (username.len() + secret.len()) + host.len() + "smtps://:@:65535".len();
         let mut url = Zeroizing::new(String::with_capacity(length));
-        url.push_str("smtp://");
+        url.push_str(match self.server.is_tls_from_start() {
+            true => "smtps://",
+            false => "smtp://",
+        });
         escape(username, &mut url);
         url.push(':');
         escape(secret, &mut url);
@@ -55,7 +59,9 @@ fn escape(text: &str, out: &mut String) {
 
 /// The secret in a URL with a login; `None` if it is no such URL.
 pub(super) fn secret_in_url(url: &str) -> Option<Zeroizing<String>> {
-    let (login, _) = url.strip_prefix("smtp://")?.rsplit_once('@')?;
+    let mut schemes = ["smtp://", "smtps://"].into_iter();
+    let rest = schemes.find_map(|scheme| url.strip_prefix(scheme))?;
+    let (login, _) = rest.rsplit_once('@')?;
     let (_, escaped) = login.split_once(':')?;
     let (mut secret, mut rest) = (Zeroizing::new(Vec::with_capacity(escaped.len())), escaped);
     while let Some(at) = rest.find('%') {
@@ -88,18 +94,21 @@ mod tests {
             login.value(LoginField::Url).map(|url| url.to_string())
         };
         for (username, secret, expected) in [
-            ("shop", "abc-1", "smtp://shop:abc-1@mail.example.com:465"),
-            ("a@b.c", "x", "smtp://a%40b.c:x@mail.example.com:465"),
+            ("shop", "abc-1", "smtps://shop:abc-1@mail.example.com:465"),
+            ("a@b.c", "x", "smtps://a%40b.c:x@mail.example.com:465"),
             (
                 "shop",
                 "a:b@c%ä",
-                "smtp://shop:a%3Ab%40c%25%C3%A4@mail.example.com:465",
+                "smtps://shop:a%3Ab%40c%25%C3%A4@mail.example.com:465",
             ),
         ] {
             let url = url(username, secret, &server).expect("a server");
             assert_eq!(url, expected);
             assert_eq!(secret_in_url(&url).expect("a login").as_str(), secret);
         }
+        server.port = 587;
+        let found = url("shop", "x", &server).expect("a server");
+        assert_eq!(found, "smtp://shop:x@mail.example.com:587");
         for other in [
             "",
             "smtp://host",

@@ -11,14 +11,12 @@ use crate::arguments::DashMeaning;
 use crate::context::Context;
 use crate::delivery::destination::{Destination, DestinationContext};
 use crate::delivery::github::Github;
-use crate::delivery::last_server::last_server;
 use crate::delivery::loss::tails_of;
 use crate::delivery::target::{OverwritePolicy, Target};
 use crate::destination::{CommandWord, DestinationSpec, DestinationText, SecretVariables};
 use crate::error::Error;
 use crate::files::shell_word;
 use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable, quoted};
-use crate::settings::SmtpServer;
 use crate::ui::{Format, replacement_hint};
 use crate::vault::Vault;
 
@@ -120,7 +118,7 @@ impl DeliveryOptions {
             _ => false,
         };
         let is_masked = self.github.is_some() || matches!(spec, Some(DestinationSpec::Job { .. }));
-        let (destination, server) = self.destination(spec, key, vault, context)?;
+        let destination = self.destination(spec, key, context)?;
         let target = Target {
             name: key.name.clone(),
             kind: key.kind,
@@ -129,7 +127,7 @@ impl DeliveryOptions {
             is_masked,
             is_found: false,
             destination,
-            server,
+            server: None,
             overwriting: OverwritePolicy {
                 is_allowed: key.overwrite.is_some_and(|overwrite| overwrite.replace),
                 except: &[],
@@ -183,34 +181,10 @@ impl DeliveryOptions {
         }))
     }
 
-    /// The destination, and the mail server for it, if it is not that of the settings: the one with
-    /// which the secret before was delivered there.
     fn destination(
         &self,
         spec: Option<DestinationSpec>,
         key: &DeliveredKey<'_>,
-        vault: Option<&Vault>,
-        context: &Context,
-    ) -> Result<(Destination, Option<SmtpServer>), Error> {
-        let vault = vault.filter(|_| key.before.is_some());
-        let last = vault
-            .map(|vault| last_server(key.name, vault))
-            .transpose()?;
-        if let Some((last, server)) = last.flatten() {
-            let same = self.destination_at(spec.clone(), key, &server, context)?;
-            if same.text() == Some(last) {
-                return Ok((same, Some(server)));
-            }
-        }
-        let destination = self.destination_at(spec, key, &context.settings.smtp, context)?;
-        Ok((destination, None))
-    }
-
-    fn destination_at(
-        &self,
-        spec: Option<DestinationSpec>,
-        key: &DeliveredKey<'_>,
-        smtp: &SmtpServer,
         context: &Context,
     ) -> Result<Destination, Error> {
         let format = self.format(context)?;
@@ -224,7 +198,7 @@ impl DeliveryOptions {
             name: key.name,
             kind: key.kind,
             format,
-            smtp,
+            smtp: &context.settings.smtp,
             folder: Path::new(""),
             signals: None,
         };

@@ -119,25 +119,23 @@ impl PresetDelivery {
             let value = login.value(field).unwrap_or_default();
             PlaceValue::new(name, &value)
         };
-        self.fields().into_iter().map(value).collect()
+        self.fields().map(value).collect()
     }
 
     /// Where a key's values are, all of them empty.
     pub(super) fn places(&self) -> Vec<PlaceValue> {
         let place = |(_, name)| PlaceValue::new(name, "");
-        self.fields().into_iter().map(place).collect()
+        self.fields().map(place).collect()
     }
 
     /// The fields of a login that are stored, and the names of those in the place.
-    fn fields(&self) -> Vec<(LoginField, Option<String>)> {
-        match self.address.stored {
-            StoredParts::Secret => vec![(LoginField::Password, self.field())],
-            StoredParts::Url => vec![(LoginField::Url, self.field())],
-            StoredParts::Login => {
-                let named = |field: &LoginField| (*field, self.address.field_of(*field));
-                LoginField::VARIANTS.iter().map(named).collect()
-            }
-        }
+    fn fields(&self) -> impl Iterator<Item = (LoginField, Option<String>)> {
+        let of_login: &[LoginField] = match self.address.stored {
+            StoredParts::Secret => &[LoginField::Password],
+            StoredParts::Url => &[LoginField::Url],
+            StoredParts::Login => LoginField::VARIANTS,
+        };
+        of_login.iter().copied().zip(self.address.fields())
     }
 
     /// The secret in what is stored.

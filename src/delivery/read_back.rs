@@ -12,7 +12,7 @@ use crate::delivery::stored_text::PlaceValue;
 use crate::destination::{DestinationSpec, DestinationText, LoginField};
 use crate::error::Error;
 use crate::files::env::{self, EnvVariables};
-use crate::key::{HashMemory, Key, KeyVariables, Username, Variable, quoted};
+use crate::key::{HashMemory, Key, Username, Variable, quoted};
 use crate::process::{DeferredSignals, kill_by_signal};
 use crate::settings::{Settings, SmtpServer};
 use crate::vault::{Error as VaultError, Record, Vault};
@@ -107,7 +107,7 @@ pub(super) fn held(
             let value = found.value(variables.secret.as_str()).unwrap_or_default();
             Ok(Some(HeldLogin {
                 secret: Zeroizing::new(value.as_bytes().to_vec()),
-                other_login: other_variables(&variables, &found, key, smtp),
+                other_login: other_variables(&variables.secret, &found, key, smtp),
             }))
         }
         DestinationSpec::Preset(address) => {
@@ -149,10 +149,10 @@ fn held_by_tool(delivery: &PresetDelivery, key: &Key) -> Result<Option<HeldLogin
     }))
 }
 
-/// The variables of an env file that have another value than would be delivered with the secret
-/// there. What is not set may never have been.
+/// The variables for the mail server in an env file that have another value than would be delivered
+/// with the secret there. What is not set may never have been.
 pub fn other_variables(
-    variables: &KeyVariables,
+    secret: &Variable,
     found: &EnvVariables<'_>,
     key: &Key,
     smtp: &SmtpServer,
@@ -162,17 +162,12 @@ pub fn other_variables(
     };
     let login = ServerLogin {
         username: username.as_str(),
-        secret: found.value(variables.secret.as_str()).unwrap_or_default(),
+        secret: found.value(secret.as_str()).unwrap_or_default(),
         server: smtp,
     };
-    let server = ServerVariables::beside(&variables.secret, smtp);
-    let of_username = variables
-        .username
-        .iter()
-        .map(|name| (LoginField::Username, name));
-    let of_server = server.iter().flat_map(ServerVariables::variables);
-    let all = of_username.chain(of_server.map(|(field, name)| (*field, name)));
-    let differs = |(field, name): &(LoginField, &Variable)| {
+    let server = ServerVariables::beside(secret, smtp);
+    let all = server.iter().flat_map(ServerVariables::variables);
+    let differs = |(field, name): &&(LoginField, Variable)| {
         let value = found.value(name.as_str());
         let expected = login.value(*field);
         value

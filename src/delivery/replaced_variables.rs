@@ -15,7 +15,7 @@ impl Target<'_> {
             path,
             variables: own,
             also,
-            server,
+            ..
         } = &mut self.destination
         else {
             return Ok(());
@@ -32,10 +32,6 @@ impl Target<'_> {
             let has_username = found.all().any(|(_, value)| Some(value) == username);
             *own = KeyVariables::named(before.kind(), first.clone(), None);
             own.username.take_if(|_| has_username);
-            *server = server
-                .take()
-                .and_then(|server| server.beside_another(first))
-                .map(Box::new);
             self.is_found = true;
         }
         also.retain(|variable| *variable != own.secret);

@@ -3,13 +3,10 @@
 use zeroize::Zeroizing;
 
 use crate::delivery::login::ServerLogin;
-use crate::destination::LoginField;
+use crate::destination::{LoginField, server_variables};
 use crate::key::Variable;
 use crate::settings::SmtpServer;
 use crate::ui::Issued;
-
-/// The fields of a login that have such variables.
-const FIELDS: [LoginField; 3] = [LoginField::Host, LoginField::Port, LoginField::Url];
 
 /// The variables for the mail server: its host and port, and a URL with the login.
 #[derive(Clone, Debug)]
@@ -22,19 +19,10 @@ impl ServerVariables {
     /// Those beside the secret's variable; `None` if the server is not known.
     pub(super) fn beside(secret: &Variable, server: &SmtpServer) -> Option<Self> {
         server.host.as_ref()?;
-        let beside = |field: LoginField| {
-            let word = field.into_str().to_ascii_uppercase();
-            (field, secret.beside(&word))
-        };
         Some(Self {
             server: server.clone(),
-            variables: FIELDS.map(beside),
+            variables: server_variables(secret),
         })
-    }
-
-    /// The same beside another variable.
-    pub(super) fn beside_another(&self, secret: &Variable) -> Option<Self> {
-        Self::beside(secret, &self.server)
     }
 
     /// The fields of the login and their variables.

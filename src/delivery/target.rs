@@ -5,6 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::delivery::last_server::last_server;
 use crate::delivery::destination::{Destination, mask};
 use crate::delivery::loss::{Loss, expect_none_left};
 use crate::delivery::outcome::{Delivery, Saved};
@@ -73,7 +74,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same, with the variables that hold the key's secret so far; checks in advance, as far as
+    /// The same, with the variables that hold the key's secret so far and the mail server of its
+    /// login there; checks in advance, as far as
     /// possible, that the new one can be delivered.
     ///
     /// # Errors
@@ -92,6 +94,15 @@ impl<'a> Target<'a> {
             self.choose_variables(before, is_named)
                 .map_err(save_error)?;
         }
+        if let (None, Some(before), Some(vault)) = (&self.server, before, vault) {
+            // The place keeps its mail server, which may be a manifest's.
+            let last = last_server(&before.name, vault)?;
+            let same = last.filter(|(place, _)| self.destination.text().as_ref() == Some(place));
+            self.server = same.map(|(_, server)| server);
+        }
+        let server = self.server.as_ref().unwrap_or(&context.settings.smtp);
+        self.destination.set_server(self.kind, server);
+        self.destination.expect_login(self.kind)?;
         let accepted = self.expect_accepts(vault);
         accepted.map_err(|error| self.undelivered(error))?;
         if let Some(path) = self.destination.file() {

@@ -20,7 +20,7 @@ pub enum LoginField {
     Username,
     /// The secret.
     Password,
-    /// All of them: `smtp://username:password@host:port`
+    /// All of them: `smtp://username:password@host:port`, `smtps://` for TLS from the start.
     Url,
 }
 

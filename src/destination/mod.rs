@@ -10,4 +10,4 @@ pub use login_field::{LoginField, StoredParts};
 pub use preset_address::PresetAddress;
 pub use spec::DestinationSpec;
 pub use text::{CommandWord, DestinationText, KEY_NAME};
-pub use variables::SecretVariables;
+pub use variables::{SecretVariables, server_variables};

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use strum::VariantArray;
+
 use super::login_field::{FIELD, LoginField, StoredParts, UPPER_FIELD, names_each_field};
 use crate::key::Invalid;
 use crate::settings::{AddressParts, MAX_ADDRESS, Preset, Presets};
@@ -130,6 +132,17 @@ impl PresetAddress {
     pub fn field(&self) -> Option<&str> {
         let part = self.preset.field.as_ref()?;
         self.parts.get(part).map(String::as_str)
+    }
+
+    /// The fields of the document that are set; `None` for the whole of it.
+    pub fn fields(&self) -> Vec<Option<String>> {
+        match self.stored {
+            StoredParts::Secret | StoredParts::Url => vec![self.field().map(str::to_owned)],
+            StoredParts::Login => {
+                let named = |field: &LoginField| self.field_of(*field);
+                LoginField::VARIANTS.iter().map(named).collect()
+            }
+        }
     }
 
     /// The field for a field of a login.

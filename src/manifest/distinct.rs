@@ -6,18 +6,28 @@ use std::path::{Path, PathBuf};
 
 use super::ManifestKey;
 use super::field::{ManifestErrors, mistake};
+use crate::destination::{DestinationSpec, server_variables};
 use crate::error::Error;
 use crate::files::real;
+use crate::key::{KeyVariables, Kind, quoted};
+use crate::settings::Settings;
 
 /// Records what two keys must not share: a name, a unique username, a destination.
 pub(super) fn expect_distinct(
     keys: &[ManifestKey],
     own: Option<&Path>,
+    folder: &Path,
+    settings: &Settings,
     mistakes: &mut ManifestErrors,
 ) {
     let mut names = HashMap::new();
     let mut usernames = HashMap::new();
-    let mut files = Files::new(own);
+    let mut places = Places {
+        own: own.map(|own| fs::canonicalize(own).unwrap_or_else(|_| real(own))),
+        folder,
+        settings,
+        taken: HashMap::new(),
+    };
     for key in keys {
         let name = &key.name;
         if let Some(first) = names.insert(name.folded(), key.line) {
@@ -35,66 +45,94 @@ pub(super) fn expect_distinct(
                 mistakes.note(key.line, mistake(message, hint));
             }
         }
-        if let Err(fault) = files.take(key) {
+        if let Err(fault) = places.take(key) {
             mistakes.note(key.line, fault);
         }
     }
 }
 
-/// The files that secrets are saved to, with the line of each key.
-struct Files {
+/// The places that secrets go to, with the line of each key.
+struct Places<'a> {
     own: Option<PathBuf>,
-    /// The variables of each file; `None` for a file with a single secret.
+    folder: &'a Path,
+    settings: &'a Settings,
+    /// The variables or fields of each file or document; `None` for one with a single secret.
     taken: HashMap<PathBuf, HashMap<Option<String>, usize>>,
 }
 
-impl Files {
-    fn new(own: Option<&Path>) -> Self {
-        Self {
-            // Links are resolved, since writing never goes through one.
-            own: own.map(|own| fs::canonicalize(own).unwrap_or_else(|_| real(own))),
-            taken: HashMap::new(),
-        }
-    }
+/// What a key's secret takes.
+struct Place {
+    /// The same for one file, or one document of a secret manager.
+    id: PathBuf,
+    /// How messages call it.
+    shown: String,
+    /// What its parts are.
+    part: &'static str,
+    /// The parts that are set; `None` for the whole.
+    parts: Vec<Option<String>>,
+}
 
+impl Places<'_> {
     fn take(&mut self, key: &ManifestKey) -> Result<(), Error> {
-        let Some(file) = key.destination.file() else {
+        let Some(place) = self.place(key) else {
             return Ok(());
         };
-        let shown = file.display().to_string();
-        let file = real(file);
-        if self.own.as_ref() == Some(&file) {
-            let message = format!("`{shown}` is the manifest itself");
+        let Place {
+            id,
+            shown,
+            part,
+            parts,
+        } = place;
+        if self.own.as_ref() == Some(&id) {
+            let message = format!("{shown} is the manifest itself");
             return Err(mistake(message, "name another file"));
         }
-        let taken = self.taken.entry(file).or_default();
-        for variable in variables(key) {
-            let is_whole = variable.is_none();
-            let other = taken
-                .iter()
-                .find(|(other, _)| is_whole || other.is_none())
-                .map(|(_, line)| *line);
-            if let Some(first) = other {
-                let message = format!("`{shown}` is also written by the key on line {first}");
+        let taken = self.taken.entry(id).or_default();
+        for name in parts {
+            let is_whole = name.is_none();
+            let mut all = taken.iter();
+            let other = all.find(|(other, _)| is_whole || other.is_none());
+            if let Some((_, first)) = other {
+                let message = format!("{shown} is also written by the key on line {first}");
                 return Err(mistake(message, "give each secret its own destination"));
             }
-            if let Some(first) = taken.insert(variable.clone(), key.line) {
-                let variable = variable.unwrap_or_default();
+            if let Some(first) = taken.insert(name.clone(), key.line) {
+                let name = name.unwrap_or_default();
                 let message = format!(
-                    "the variable `{variable}` in `{shown}` is also set by the key on line {first}"
+                    "the {part} `{name}` in {shown} is also set by the key on line {first}"
                 );
-                return Err(mistake(message, "give each its own variable"));
+                return Err(mistake(message, format!("give each its own {part}")));
             }
         }
         Ok(())
     }
-}
 
-/// The variables that a key's destination sets; `None` if it writes the whole file.
-fn variables(key: &ManifestKey) -> Vec<Option<String>> {
-    let Some(variables) = key.variables() else {
-        return vec![None];
-    };
-    let all = variables.username.iter().chain([&variables.secret]);
-    all.map(|name| Some(name.to_string())).collect()
+    fn place(&self, key: &ManifestKey) -> Option<Place> {
+        if let DestinationSpec::Preset(address) = &key.destination {
+            return Some(Place {
+                id: address.document(self.folder).into(),
+                shown: quoted(&address.text),
+                part: "field",
+                parts: address.fields(),
+            });
+        }
+        let file = key.destination.file()?;
+        let smtp = key.smtp.as_ref().unwrap_or(&self.settings.smtp);
+        let is_known = key.kind == Kind::Smtp && smtp.host.is_some();
+        Some(Place {
+            // Links are resolved, since writing never goes through one.
+            id: real(file),
+            shown: quoted(&file.display().to_string()),
+            part: "variable",
+            parts: match key.variables() {
+                None => vec![None],
+                Some(KeyVariables { username, secret }) => {
+                    let of_server = is_known.then(|| server_variables(&secret));
+                    let of_server = of_server.into_iter().flatten().map(|(_, name)| name);
+                    let all = username.into_iter().chain(of_server).chain([secret]);
+                    all.map(|name| Some(name.to_string())).collect()
+                }
+            },
+        })
+    }
 }

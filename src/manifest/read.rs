@@ -84,7 +84,7 @@ pub fn read(
         let smtp = smtp.as_ref();
         keys.extend(wanted(table, line, folder, smtp, settings, &mut mistakes));
     }
-    expect_distinct(&keys, own, &mut mistakes);
+    expect_distinct(&keys, own, folder, settings, &mut mistakes);
     mistakes.or(Manifest { keys })
 }
 
@@ -198,7 +198,9 @@ fn wanted(
         status: status.unwrap_or(Status::Active),
         is_decoy: is_decoy.unwrap_or_default(),
         destination: destination?,
-        smtp: own.or_else(|| smtp.cloned()),
+        smtp: own
+            .or_else(|| smtp.cloned())
+            .filter(|_| kind == Some(Kind::Smtp)),
     })
 }
 

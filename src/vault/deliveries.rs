@@ -56,4 +56,14 @@ impl Change<'_> {
         remember.execute(params![name.as_str(), destination, now, server])?;
         Ok(())
     }
+
+    /// Remembers another mail server for the place of a key's current secret.
+    pub fn remember_server(&self, name: &KeyName, server: Option<&str>) -> Result<(), Error> {
+        let remember = "UPDATE deliveries SET server = ?2 WHERE tail IN
+                        (SELECT tail FROM secrets JOIN keys ON id = key_id
+                         WHERE name = ?1 AND retires_at IS NULL)";
+        let mut remember = self.transaction.prepare_cached(remember)?;
+        remember.execute(params![name.as_str(), server])?;
+        Ok(())
+    }
 }

@@ -46,7 +46,7 @@ fn login(name: impl Fn(&str) -> String) -> Vec<(String, String)> {
         ("host", "mail.example.com"),
         ("password", "SECRET"),
         ("port", "465"),
-        ("url", "smtp://shop_prod:SECRET@mail.example.com:465"),
+        ("url", "smtps://shop_prod:SECRET@mail.example.com:465"),
         ("username", "shop_prod"),
     ]
     .map(|(field, value)| (name(field), value.to_owned()))
@@ -79,7 +79,7 @@ fn expect_secret(sandbox: &Sandbox, secret: &str, run: &Run) {
     for part in [&secret[10..18], &encoded[14..24]] {
         assert!(!seen.contains(part), "{seen}");
     }
-    assert!(!seen.contains("smtp://shop"), "{seen}");
+    assert!(!seen.contains("://shop"), "{seen}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_store_of_single_values_gets_the_url() {
     let run = to(&sandbox, &GENERATE, "url:pass:shop/mail").expect(0);
     let kept = sandbox.kept();
     let secret = secret_in(&kept);
-    let expected = format!("smtp://shop_prod:{secret}@mail.example.com:465");
+    let expected = format!("smtps://shop_prod:{secret}@mail.example.com:465");
     assert_eq!(kept, expected);
     assert_eq!(sandbox.verify(&secret).1, 0);
     assert!(
@@ -163,7 +163,7 @@ fn a_store_of_single_values_gets_the_url() {
     assert!(
         fields(&sandbox).0[0]
             .1
-            .starts_with("smtp://shop_prod:SECRET@")
+            .starts_with("smtps://shop_prod:SECRET@")
     );
 }
 

@@ -64,7 +64,7 @@ fn a_manifest_delivers_the_server_too() {
     for start in [
         "MAIL_HOST=mail.example.com",
         "MAIL_PORT=465",
-        "MAIL_URL=smtp://",
+        "MAIL_URL=smtps://",
     ] {
         assert!(text.lines().any(|line| line.starts_with(start)), "{text}");
     }
@@ -140,7 +140,7 @@ fn another_server_than_would_be_delivered_now_is_named() {
     let (said, dry) = findings();
     assert_eq!(said.len(), 2, "{said:?}");
     let env =
-        "holds its secret, but another `SMTP_HOST` and `SMTP_URL` than would be delivered now";
+        "holds its secret, but its `SMTP_HOST` and `SMTP_URL` are not what would be delivered now";
     let fields = env
         .replace("SMTP_HOST", "smtp_host")
         .replace("SMTP_URL", "smtp_url");
@@ -170,10 +170,10 @@ fn another_server_than_would_be_delivered_now_is_named() {
     );
     let (said, _) = findings();
     assert!(
-        said[0].contains("another `SMTP_PORT` and `SMTP_URL`"),
+        said[0].contains("its `SMTP_PORT` and `SMTP_URL` are not"),
         "{said:?}"
     );
-    let fields = "another `smtp_port`, `smtp_username` and `smtp_url`";
+    let fields = "its `smtp_port`, `smtp_username` and `smtp_url` are not";
     assert!(said[1].contains(fields), "{said:?}");
 }
 
@@ -200,4 +200,80 @@ fn the_url_of_a_store_of_single_values_is_checked() {
     sandbox.settings(settings);
     sandbox.write("kept", "none");
     assert!(said().unwrap().contains("holds another value"));
+}
+
+/// What `check --delivered` says.
+fn checked(sandbox: &Sandbox) -> String {
+    let run = sandbox.with_path(&["check", "--delivered", "--format", "json"]);
+    run.stdout
+}
+
+#[test]
+fn a_rotation_follows_the_manifest_s_new_server() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.settings("[smtp]\nhost = \"mail.example.com\"\nport = 2525\n");
+    sandbox.manifest(MANIFEST);
+    sandbox.with_path(&["apply", "keys.toml"]).expect(0);
+    for (from, to) in [
+        ("eu.example.com", "us.example.com"),
+        ("[smtp]\nhost = \"us.example.com\"\n", ""),
+    ] {
+        sandbox.manifest(&sandbox.read("keys.toml").replace(from, to));
+        let dry = sandbox
+            .with_path(&["apply", "--dry-run", "keys.toml"])
+            .expect(1);
+        assert!(dry.stderr.contains("after `postkey apply`"), "{dry:?}");
+        sandbox.with_path(&["apply", "keys.toml"]).expect(1);
+        assert!(checked(&sandbox).contains("not-delivered"));
+        // As the hint says.
+        for (name, flags) in [
+            (
+                "mail",
+                &[
+                    "--save",
+                    ".env",
+                    "--env-name",
+                    "SMTP_PASSWORD",
+                    "--env-username",
+                    "SMTP_USERNAME",
+                ][..],
+            ),
+            ("bulk", &["--to", "vault:secret/data/app#smtp_{field}"]),
+        ] {
+            let rotate = [&["rotate", name][..], flags].concat();
+            sandbox.with_path(&rotate).expect(0);
+        }
+        let finish = ["rotate", "--finish", "--yes", "mail", "bulk"];
+        sandbox.with_path(&finish).expect(0);
+        sandbox
+            .with_path(&["apply", "--dry-run", "keys.toml"])
+            .expect(0);
+        assert!(!checked(&sandbox).contains("not-delivered"));
+    }
+    assert!(sandbox.read(".env").contains("SMTP_HOST=mail.example.com"));
+}
+
+#[test]
+fn the_server_is_kept_if_the_variable_is_found_by_the_old_secret() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.settings("[smtp]\nhost = \"mail.example.com\"\n");
+    sandbox.manifest(MANIFEST);
+    sandbox.with_path(&["apply", "keys.toml"]).expect(0);
+    let rotate = ["rotate", "mail", "--save", ".env", "--format", "env"];
+    sandbox.with_path(&rotate).expect(0);
+    let text = sandbox.read(".env");
+    assert!(text.contains("SMTP_HOST=eu.example.com\n"), "{text}");
+    assert!(!text.contains("mail.example.com"), "{text}");
+}
+
+#[test]
+fn a_username_that_was_never_delivered_is_no_finding() {
+    let sandbox = Sandbox::with_tools();
+    sandbox.write(".env", "SMTP_USERNAME=somebody\n");
+    sandbox.manifest(
+        "[[key]]\nname = \"mail\"\nkind = \"smtp\"\nusername = \"shop\"\n\
+         save = { file = \".env\", secret = \"SMTP_PASSWORD\" }\n",
+    );
+    sandbox.apply(&[]).expect(0);
+    assert!(!checked(&sandbox).contains("not-delivered"));
 }

@@ -154,7 +154,7 @@ fn contents(
         _ => match variables {
             Some(variables) => {
                 let found = env::EnvVariables::read(file, &text)?;
-                let other = other_variables(&variables, &found, key, server);
+                let other = other_variables(&variables.secret, &found, key, server);
                 DestinationContents::with_other_login(other)
             }
             None => DestinationContents::It,

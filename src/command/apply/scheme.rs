@@ -44,11 +44,13 @@ impl Scheme<'_> {
             folder: &self.source.folder,
             signals,
         };
+        let destination = Destination::of(wanted.destination.clone(), of_key)?;
+        destination.expect_login(wanted.kind)?;
         let target = Target::of_new_key(
             wanted.name.clone(),
             wanted.kind,
             wanted.username.clone(),
-            Destination::of(wanted.destination.clone(), of_key)?,
+            destination,
             overwriting,
         );
         Ok(Target {

@@ -247,9 +247,7 @@ fn hint(
     step: &Step<'_>,
     display: &DisplayContext,
 ) -> String {
-    let ManifestKey {
-        name, destination, ..
-    } = wanted;
+    let name = &wanted.name;
     match finding {
         Obstacle::Over(_) => {
             format!(
@@ -265,31 +263,37 @@ fn hint(
         }
         Obstacle::Place(DestinationContents::OtherLogin(_))
         | Obstacle::Held(HeldSecret::OtherLogin(_)) => {
-            format!("write them there, or `postkey rotate {name}` with a destination delivers all")
+            let flags = flags(wanted);
+            format!("after `postkey apply`, `postkey rotate {name} {flags}` delivers all of them")
         }
         Obstacle::Place(DestinationContents::Old(_)) => format!(
             "write the new secret there, or end it: `postkey rotate --abort {name}` keeps only \
              the old one"
         ),
         Obstacle::Place(_) | Obstacle::Held(_) => {
-            let flags = match destination {
-                DestinationSpec::Env { file, variables } => {
-                    let KeyVariables { username, secret } = variables.of(name, wanted.kind);
-                    let username = username.as_ref();
-                    let username = username.map(|name| format!(" --env-username {name}"));
-                    let username = username.unwrap_or_default();
-                    format!("--save {} --env-name {secret}{username}", shell_word(file))
-                }
-                DestinationSpec::File(file) => format!("--save {}", shell_word(file)),
-                DestinationSpec::Preset(address) => {
-                    format!("--to {}", shell_word(Path::new(&address.text)))
-                }
-                _ => String::new(),
-            };
+            let flags = flags(wanted);
             let another = step
                 .record()
                 .map(|record| replacement_hint(&record.key, &flags, display.now));
             format!("a secret is shown once: {}", another.unwrap_or_default())
         }
+    }
+}
+
+/// The flags that deliver a new secret to the destination in the manifest.
+fn flags(wanted: &ManifestKey) -> String {
+    match &wanted.destination {
+        DestinationSpec::Env { file, variables } => {
+            let KeyVariables { username, secret } = variables.of(&wanted.name, wanted.kind);
+            let username = username.as_ref();
+            let username = username.map(|name| format!(" --env-username {name}"));
+            let username = username.unwrap_or_default();
+            format!("--save {} --env-name {secret}{username}", shell_word(file))
+        }
+        DestinationSpec::File(file) => format!("--save {}", shell_word(file)),
+        DestinationSpec::Preset(address) => {
+            format!("--to {}", shell_word(Path::new(&address.text)))
+        }
+        _ => String::new(),
     }
 }
