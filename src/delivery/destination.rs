@@ -332,7 +332,11 @@ impl Destination {
             Self::Preset(preset) => {
                 let username = issued.username().unwrap_or_default();
                 let values = preset.values(username, issued.secret().expose());
-                let turn = lock_place(preset, vault, context.settings.wait)?;
+                let turn = lock_place(
+                    preset,
+                    vault,
+                    context.settings.delivery_wait(preset.timeout()),
+                )?;
                 let report = |line: &str| report(&issued, line, context);
                 let stored = StoredDelivery::store(preset, values, turn, report)?;
                 Ok(Delivery::Stored(Box::new(stored)))

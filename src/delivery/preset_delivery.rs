@@ -91,6 +91,11 @@ impl PresetDelivery {
         Err(missing.expect("a preset names a program"))
     }
 
+    /// How long each of its commands may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.address.preset.timeout
+    }
+
     /// Whether the tool finds out by its folder which project is meant.
     pub(super) fn is_of_current_project(&self) -> bool {
         let project = self.address.preset.project.as_ref();
@@ -209,6 +214,7 @@ impl PresetDelivery {
         }
         let is_document = preset.is_document() && self.address.field().is_some();
         let document = is_document.then(|| self.printed(None)).transpose()?;
+        let document = document.map(|text| self.fields_in(text)).transpose()?;
         let mut found = Vec::new();
         for PlaceValue { field, .. } in values {
             let value = match &document {
@@ -227,6 +233,16 @@ impl PresetDelivery {
         Ok(PlaceContents::Known {
             document,
             values: found,
+        })
+    }
+
+    /// The object with the fields in what the tool printed.
+    fn fields_in(&self, text: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, ToolFailure> {
+        let preset = &self.address.preset;
+        stored_text::part_at(text, &preset.fields_at).ok_or_else(|| ToolFailure {
+            why: "printed no JSON".to_owned(),
+            command: preset.programs[0].clone(),
+            lines: Vec::new(),
         })
     }
 
@@ -326,7 +342,7 @@ impl PresetDelivery {
         ChildCommand {
             words,
             folder: self.folder.clone(),
-            timeout: self.address.preset.timeout,
+            timeout: self.timeout(),
             signals: self.signals.clone(),
         }
     }

@@ -143,7 +143,10 @@ impl StoredDelivery {
         let PlaceContents::Known { document, values } = &self.before else {
             return None;
         };
-        match (document, now) {
+        let address = &self.delivery.address;
+        let document = document.as_ref();
+        let whole = document.filter(|_| address.preset.stores_document());
+        match (whole, now) {
             (
                 Some(before),
                 Some(PlaceContents::Known {
@@ -156,7 +159,8 @@ impl StoredDelivery {
                 let is_text = |value: &PlaceValue| std::str::from_utf8(&value.value).is_ok();
                 let is_whole = values.iter().all(is_text);
                 let is_any = values.iter().any(|value| !value.value.is_empty());
-                (is_whole && is_any).then(|| stored_text::input(&self.delivery.address, values))
+                let before = document.map(|text| text.as_slice());
+                (is_whole && is_any).then(|| stored_text::input(address, values, before))
             }
         }
     }
@@ -207,8 +211,8 @@ fn text_of(
         .filter(|value| !value.value.is_empty())
         .cloned()
         .collect();
-    if address.field().is_none() || !address.preset.is_document() {
-        return Ok(stored_text::input(address, &values));
+    if address.field().is_none() || !address.preset.stores_document() {
+        return Ok(stored_text::input(address, &values, None));
     }
     let stored = match before {
         PlaceContents::Known { document, .. } => document.as_ref().map(|text| text.as_slice()),

@@ -53,8 +53,10 @@ pub struct Preset {
     /// The part that names the field of what is stored, if the address has it.
     pub field: Option<String>,
     /// The arguments that print what is stored: the field if they name it, else all fields as a JSON
-    /// document, which is also what is stored then.
+    /// document, which is also what is stored then, unless there is an `input`.
     pub read: Option<Vec<PartTemplate>>,
+    /// Where the object with the fields is in that document (RFC 6901); empty for all of it.
+    pub fields_at: String,
     /// How that is encoded.
     pub decode: Decoding,
     /// For how long reading may still show what was there before.
@@ -95,6 +97,8 @@ struct PresetSection {
     input: Option<String>,
     field: Option<String>,
     read: Option<Vec<String>>,
+    #[serde(default)]
+    fields_at: String,
     #[serde(default)]
     decode: Decoding,
     lag: Option<Text<Timeout>>,
@@ -137,6 +141,7 @@ impl TryFrom<PresetSection> for Preset {
             input: section.input.as_deref().map(PartTemplate::of),
             field: section.field,
             read: words(section.read),
+            fields_at: section.fields_at,
             decode: section.decode,
             lag: section.lag.map_or(Duration::ZERO, |Text(lag)| lag.0),
             timeout: section.timeout.map(|Text(time)| time).unwrap_or_default().0,
@@ -181,6 +186,14 @@ impl Preset {
         if self.field.is_some() && self.read.is_none() {
             return Err("`field` needs `read`: other fields of the document stay".to_owned());
         }
+        let is_pointer = self.fields_at.is_empty() || self.fields_at.starts_with('/');
+        if !is_pointer || (!self.fields_at.is_empty() && !self.is_document()) {
+            let rule = "`fields_at` is where `read` prints all fields, as in `/data/data`";
+            return Err(rule.to_owned());
+        }
+        if !self.fields_at.is_empty() && self.stores_document() {
+            return Err("`fields_at` needs an `input` with the fields to store".to_owned());
+        }
         if self.fields_part().is_some() && self.required_field().is_none() {
             return Err("`{fields}` needs `field`, a part that no address leaves out".to_owned());
         }
@@ -201,7 +214,12 @@ impl Preset {
         parts.find(|part| [FIELDS_PART, FIELDS_BASE64_PART].contains(part))
     }
 
-    /// Whether what is stored is a JSON document with all fields.
+    /// Whether what `read` prints is stored again, with new fields.
+    pub fn stores_document(&self) -> bool {
+        self.is_document() && self.input.is_none()
+    }
+
+    /// Whether `read` prints a JSON document with all fields.
     pub fn is_document(&self) -> bool {
         let Some(field) = &self.field else {
             return false;
@@ -212,7 +230,7 @@ impl Preset {
 
     /// Whether several fields can be stored at once.
     pub fn has_fields(&self) -> bool {
-        self.is_document() || self.fields_part().is_some()
+        self.stores_document() || self.fields_part().is_some()
     }
 
     /// Makes sure that templates only use parts that exist where they are used: a secret is never

@@ -162,6 +162,16 @@ mod tests {
                 "input = \"{fields}\"\nexample",
                 "`{fields}` needs `field`",
             ),
+            (
+                "example",
+                "read = [\"get\"]\nfields_at = \"/data\"\nexample",
+                "`fields_at` is where",
+            ),
+            (
+                "example",
+                "read = [\"get\"]\nfield = \"name\"\nfields_at = \"/data\"\nexample",
+                "`fields_at` needs an `input`",
+            ),
             ("address = \"{name}\"", "address = 1", "a list of patterns"),
             ("example", "timeout = \"2h\"\nexample", "at most 30 minutes"),
             ("example", "argv = [\"x\"]\nexample", "unknown field `argv`"),

@@ -10,15 +10,15 @@ const PRESETS: [(&str, &[&str], &[&str]); 11] = [
     (
         "vault:secret/data/app#key",
         &[
-            "vault kv get -mount=secret -field=key app",
+            "vault kv get -mount=secret -format=json app",
             "vault kv patch -mount=secret app -",
             "vault kv put -mount=secret -cas=0 app -",
-            "vault kv get -mount=secret -field=key app",
+            "vault kv get -mount=secret -format=json app",
         ],
         &[
-            "vault kv get -mount=secret -field=key app",
+            "vault kv get -mount=secret -format=json app",
             "vault kv patch -mount=secret app -",
-            "vault kv get -mount=secret -field=key app",
+            "vault kv get -mount=secret -format=json app",
         ],
     ),
     (
