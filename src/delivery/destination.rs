@@ -11,12 +11,12 @@ use crate::delivery::place_lock::lock_place;
 use crate::delivery::preset_delivery::PresetDelivery;
 use crate::delivery::server_variables::ServerVariables;
 use crate::delivery::stored_delivery::StoredDelivery;
-use crate::destination::{DestinationSpec, KEY_NAME, PresetAddress, StoredParts};
+use crate::destination::{DestinationSpec, KEY_NAME, StoredParts};
 use crate::error::Error;
 use crate::files::{self, env, result_file};
 use crate::key::{KeyName, KeyVariables, Kind, Username, Variable, quoted, redact_secrets};
 use crate::process::{DeferredSignals, job};
-use crate::settings::SmtpServer;
+use crate::settings::{SmtpServer, delivery_wait};
 use crate::ui::{Format, Issued};
 
 /// The destination of a new secret.
@@ -148,9 +148,19 @@ impl Destination {
     /// # Errors
     /// If it has not, or the mail server is needed and not known.
     pub fn expect_login(&self, kind: Kind) -> Result<(), Error> {
-        match self {
-            Self::Preset(preset) => expect_login(&preset.address, kind, &preset.server),
-            _ => Ok(()),
+        let Self::Preset(preset) = self else {
+            return Ok(());
+        };
+        let shown = quoted(&preset.address.text);
+        match (preset.address.stored, kind) {
+            (StoredParts::Secret, _) => Ok(()),
+            (_, Kind::Api) => Err(Error::usage(format!("an API key has no login for {shown}"))
+                .with_hint("only SMTP keys have a username, host, port and URL; name one place")),
+            (StoredParts::Url, Kind::Smtp) if preset.server.host.is_none() => {
+                Err(Error::usage(format!("{shown} needs the mail server"))
+                    .with_hint("set `host` under [smtp] in the settings, or in the manifest"))
+            }
+            (StoredParts::Url | StoredParts::Login, Kind::Smtp) => Ok(()),
         }
     }
 
@@ -332,33 +342,13 @@ impl Destination {
             Self::Preset(preset) => {
                 let username = issued.username().unwrap_or_default();
                 let values = preset.values(username, issued.secret().expose());
-                let turn = lock_place(
-                    preset,
-                    vault,
-                    context.settings.delivery_wait(preset.timeout()),
-                )?;
+                let wait = delivery_wait(context.settings.wait, preset.timeout());
+                let turn = lock_place(preset, vault, wait)?;
                 let report = |line: &str| report(&issued, line, context);
                 let stored = StoredDelivery::store(preset, values, turn, report)?;
                 Ok(Delivery::Stored(Box::new(stored)))
             }
         }
-    }
-}
-
-/// Makes sure that a key has the login that goes to a secret manager.
-fn expect_login(address: &PresetAddress, kind: Kind, smtp: &SmtpServer) -> Result<(), Error> {
-    let shown = quoted(&address.text);
-    match (address.stored, kind) {
-        (StoredParts::Secret, _) => Ok(()),
-        (_, Kind::Api) => Err(Error::usage(format!("an API key has no login for {shown}"))
-            .with_hint(
-                "only SMTP keys have a username, host, port and URL; name one field for the secret",
-            )),
-        (StoredParts::Url, Kind::Smtp) if smtp.host.is_none() => {
-            Err(Error::usage(format!("{shown} needs the mail server"))
-                .with_hint("set `host` under [smtp] in the settings, or in the manifest"))
-        }
-        (StoredParts::Url | StoredParts::Login, Kind::Smtp) => Ok(()),
     }
 }
 

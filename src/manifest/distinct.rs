@@ -136,3 +136,60 @@ impl Places<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::read;
+    use crate::settings::Settings;
+
+    fn key(name: &str, save: &str) -> String {
+        format!(
+            "[[key]]\nname = \"{name}\"\nkind = \"smtp\"\nusername = \"{name}_user\"\nsave = \"{save}\"\n"
+        )
+    }
+
+    #[test]
+    fn two_keys_share_no_place() {
+        for (one, other, message) in [
+            (
+                "pass:shop/a",
+                "url:pass:shop/a",
+                "`url:pass:shop/a` is also written by the key on line 3",
+            ),
+            (
+                "aws-sm:app#smtp_{field}",
+                "aws-sm:app#smtp_url",
+                "the field `smtp_url` in `aws-sm:app#smtp_url` is also set by the key on line 3",
+            ),
+            ("aws-sm:app#key", "aws-sm:app", "also written by the key"),
+            (
+                "vault:secret/app#key",
+                "vault:secret/data/app#key",
+                "the field `key`",
+            ),
+            (
+                "env:.env#SMTP_PASSWORD",
+                "env:.env#SMTP_URL",
+                "the variable `SMTP_URL` in `.env` is also set by the key on line 3",
+            ),
+            ("aws-sm:app#a", "aws-sm:app#b", ""),
+            ("env:.env#A_PASSWORD", "env:.env#B_PASSWORD", ""),
+            ("pass:a", "gopass:a", ""),
+        ] {
+            let server = "[smtp]\nhost = \"a.b\"\n";
+            let text = [server, &key("a", one), &key("b", other)].concat();
+            let manifest = read(&text, Path::new(""), None, &|_| None, &Settings::default());
+            match manifest {
+                Ok(_) => assert_eq!(message, "", "{one} {other}"),
+                Err(mistakes) => {
+                    let found = mistakes[0].error.to_string();
+                    assert!(!message.is_empty() && found.contains(message), "{found}");
+                    assert_eq!(mistakes[0].line, 8);
+                    assert!(mistakes[0].error.hint().is_some());
+                }
+            }
+        }
+    }
+}

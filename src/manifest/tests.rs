@@ -16,16 +16,6 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
     let smtp = |more: &str| api(more).replace("\"api\"", "\"smtp\"");
     let two =
         |second: &str| format!("{API}{SAVE}\n[[key]]\nname = \"b\"\nkind = \"api\"\n{second}");
-    // Of SMTP keys, with a mail server.
-    let places = |one: &str, other: &str| {
-        let key = |name: &str, save: &str| {
-            format!(
-                "[[key]]\nname = \"{name}\"\nkind = \"smtp\"\nusername = \"{name}\"\nsave = \
-                 \"{save}\"\nsmtp = {{ host = \"a.b\" }}\n"
-            )
-        };
-        key("a", one) + &key("b", other)
-    };
     vec![
         (String::new(), 1, "names no key", "[[key]]"),
         ("# nothing\n".into(), 1, "names no key", "[[key]]"),
@@ -363,36 +353,6 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             6,
             "also written by the key on line 1",
             "its own",
-        ),
-        (
-            places("pass:shop/a", "url:pass:shop/a"),
-            7,
-            "`url:pass:shop/a` is also written by the key on line 1",
-            "its own destination",
-        ),
-        (
-            places("aws-sm:app#smtp_{field}", "aws-sm:app#smtp_url"),
-            7,
-            "the field `smtp_url` in `aws-sm:app#smtp_url` is also set by the key on line 1",
-            "its own field",
-        ),
-        (
-            places("aws-sm:app#key", "aws-sm:app"),
-            7,
-            "also written by the key on line 1",
-            "its own destination",
-        ),
-        (
-            places("vault:secret/app#key", "vault:secret/data/app#key"),
-            7,
-            "the field `key`",
-            "its own field",
-        ),
-        (
-            places("env:.env#SMTP_PASSWORD", "env:.env#SMTP_URL"),
-            7,
-            "the variable `SMTP_URL` in `.env` is also set by the key on line 1",
-            "its own variable",
         ),
         (
             two(SAVE).replace("\"b\"", "\"A\""),

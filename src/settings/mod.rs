@@ -60,7 +60,7 @@ pub use source::{SettingSource, VaultSource};
 pub use timeout::Timeout;
 pub use values::Settings;
 pub use vaults::{Vaults, is_vault_name};
-pub use wait::Wait;
+pub use wait::{Wait, delivery_wait};
 pub use words::{hint, nearest};
 
 impl Settings {

@@ -3,7 +3,6 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Settings;
 use crate::key::{Invalid, Period};
 
 /// The maximum.
@@ -34,14 +33,12 @@ impl FromStr for Wait {
     }
 }
 
-impl Settings {
-    /// How long to wait for another delivery to a place whose tool may take this long: as long as
-    /// that, unless another time is set.
-    pub fn delivery_wait(&self, timeout: Duration) -> Duration {
-        match self.wait == Wait::default().0 {
-            true => self.wait.max(timeout),
-            false => self.wait,
-        }
+/// How long to wait for another delivery to a place whose tool may take `timeout`: as long as that,
+/// unless another wait than the default is set.
+pub fn delivery_wait(wait: Duration, timeout: Duration) -> Duration {
+    match wait == Wait::default().0 {
+        true => wait.max(timeout),
+        false => wait,
     }
 }
 
@@ -51,14 +48,10 @@ mod tests {
 
     #[test]
     fn a_delivery_waits_as_long_as_the_one_before_may_take() {
-        let seconds = Duration::from_secs;
-        let mut settings = Settings {
-            wait: Wait::default().0,
-            ..Settings::default()
-        };
-        assert_eq!(settings.delivery_wait(seconds(60)), seconds(60));
-        assert_eq!(settings.delivery_wait(seconds(1)), seconds(5));
-        settings.wait = seconds(1);
-        assert_eq!(settings.delivery_wait(seconds(60)), seconds(1));
+        for (wait, timeout, expected) in [(5, 60, 60), (5, 1, 5), (1, 60, 1), (300, 60, 300)] {
+            let seconds = Duration::from_secs;
+            let found = delivery_wait(seconds(wait), seconds(timeout));
+            assert_eq!(found, seconds(expected), "{wait} {timeout}");
+        }
     }
 }

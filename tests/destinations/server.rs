@@ -1,5 +1,8 @@
 //! The mail server that env files get with the secret of an SMTP key.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::secret_in;
 use crate::sandbox::Sandbox;
 
@@ -194,7 +197,7 @@ fn the_url_of_a_store_of_single_values_is_checked() {
     sandbox.settings(&settings.replace("mail.", "new."));
     let found = said().unwrap();
     assert!(
-        found.contains("holds its secret, but another URL than"),
+        found.contains("holds its secret, but its URL is not"),
         "{found}"
     );
     sandbox.settings(settings);
@@ -270,6 +273,8 @@ fn the_server_is_kept_if_the_variable_is_found_by_the_old_secret() {
 fn a_username_that_was_never_delivered_is_no_finding() {
     let sandbox = Sandbox::with_tools();
     sandbox.write(".env", "SMTP_USERNAME=somebody\n");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(sandbox.home().join(".env"), private).unwrap();
     sandbox.manifest(
         "[[key]]\nname = \"mail\"\nkind = \"smtp\"\nusername = \"shop\"\n\
          save = { file = \".env\", secret = \"SMTP_PASSWORD\" }\n",
