@@ -614,6 +614,10 @@ const COVERED: &[(&str, &str)] = &[
     // Covered above as part of `check`'s column, where they have no backquotes.
     ("activate {name}", ""),
     (
+        "rotate {name} {flags}",
+        "its flags are run by `destinations::server`, where a manifest has a new mail server",
+    ),
+    (
         "deactivate {name}",
         "only where a manifest's date is over: nothing is lost, the secret stays",
     ),

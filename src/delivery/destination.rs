@@ -155,7 +155,7 @@ impl Destination {
         match (preset.address.stored, kind) {
             (StoredParts::Secret, _) => Ok(()),
             (_, Kind::Api) => Err(Error::usage(format!("an API key has no login for {shown}"))
-                .with_hint("only SMTP keys have a username, host, port and URL; name one place")),
+                .with_hint("only SMTP keys have a username, host, port and URL; name one field for the secret")),
             (StoredParts::Url, Kind::Smtp) if preset.server.host.is_none() => {
                 Err(Error::usage(format!("{shown} needs the mail server"))
                     .with_hint("set `host` under [smtp] in the settings, or in the manifest"))
