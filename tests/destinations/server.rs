@@ -163,7 +163,14 @@ fn another_server_than_would_be_delivered_now_is_named() {
         .lines()
         .filter(|line| !line.starts_with("SMTP_HOST"))
         .collect();
-    sandbox.write(".env", &(kept.join("\n").replace("587", "25") + "\n"));
+    sandbox.write(
+        ".env",
+        &(kept
+            .join("\n")
+            .replace("=587", "=25")
+            .replace(":587", ":25")
+            + "\n"),
+    );
     let kept = sandbox.kept();
     sandbox.write(
         "kept",
