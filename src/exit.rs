@@ -59,7 +59,8 @@ impl ExitStatus {
                  (of several keys, the ones named did not change)"
             }
             Self::Undelivered => {
-                "failed to deliver the secret: no key was created, and an old secret keeps working; `check --exec`: its command failed"
+                "failed to deliver the secret: no key was created, and an old secret keeps \
+                 working; `check --exec`: its command failed"
             }
             Self::Unsure => "the change may or may not have been committed",
             Self::Incomplete => {

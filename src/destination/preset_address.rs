@@ -48,6 +48,11 @@ impl PresetAddress {
             };
             return refused(format!("an address is {shape}{brackets}"));
         };
+        // A second spelling of the place without it.
+        let is_empty = |part: &String| part.contains("//") || part.ends_with('/');
+        if !preset.is_path && parts.values().any(is_empty) {
+            return refused("nothing is between two slashes, or behind the last".to_owned());
+        }
         let mut assigned = preset.assigned_parts();
         let broken = assigned.find(|part| parts.get(*part).is_some_and(|part| part.contains('=')));
         if let Some(part) = broken {

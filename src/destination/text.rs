@@ -278,6 +278,16 @@ mod tests {
             ),
             ("gcp-sm:--x", "an address is", "gcp-sm:app-key"),
             (
+                "pass:shop//app",
+                "nothing is between two",
+                "pass:shop/app-key",
+            ),
+            (
+                "vault:secret/app/#k",
+                "behind the last",
+                "vault:secret/data/app#key",
+            ),
+            (
                 "pass:shop/{field}",
                 "no fields for `{field}`",
                 "`url:pass:shop/app-key`",

@@ -106,7 +106,8 @@ fn expect_fixed_username(destination: DestinationSpec) -> Result<DestinationSpec
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
         DestinationSpec::Preset(address) if address.stored == StoredParts::Secret => {
-            "add `username = \"shop_prod\"` to the key, or store each field: `vault:secret/app#smtp_{field}`"
+            "add `username = \"shop_prod\"` to the key, or store each field, as in \
+             `vault:secret/app#smtp_{field}`"
         }
         _ => return Ok(destination),
     };
