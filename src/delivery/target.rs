@@ -5,8 +5,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::delivery::last_server::last_server;
 use crate::delivery::destination::{Destination, mask};
+use crate::delivery::last_server::last_server;
 use crate::delivery::loss::{Loss, expect_none_left};
 use crate::delivery::outcome::{Delivery, Saved};
 use crate::delivery::work_tree::expect_untracked;
@@ -75,8 +75,7 @@ impl<'a> Target<'a> {
     }
 
     /// The same, with the variables that hold the key's secret so far and the mail server of its
-    /// login there; checks in advance, as far as
-    /// possible, that the new one can be delivered.
+    /// login there; checks in advance, as far as possible, that the new one can be delivered.
     ///
     /// # Errors
     /// If it cannot.
