@@ -20,7 +20,7 @@ use crate::parallel;
 use crate::readme::{self, GUIDES};
 
 /// The commands that each guide shows.
-const GUIDES_TO: [(&str, &[&str]); 9] = [
+const GUIDES_TO: [(&str, &[&str]); 10] = [
     (
         "tutorial",
         &[
@@ -41,6 +41,7 @@ const GUIDES_TO: [(&str, &[&str]); 9] = [
     ),
     ("mail", &["connect", "import", "export", "serve"]),
     ("http", &["connect", "serve", "verify"]),
+    ("fleet", &["connect", "serve", "export"]),
     ("rotation", &["rotate", "regenerate"]),
     ("incident", &["revoke", "identify", "connect"]),
     ("ci", &["generate", "regenerate", "rotate", "revoke", "run"]),

@@ -15,6 +15,7 @@ mod environments;
 mod explain;
 mod export;
 mod files;
+mod fleet;
 mod gateway;
 mod generated;
 mod house;

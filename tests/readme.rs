@@ -13,10 +13,11 @@ use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 /// The guides, in reading order.
-pub const GUIDES: [&str; 10] = [
+pub const GUIDES: [&str; 11] = [
     "tutorial",
     "mail",
     "http",
+    "fleet",
     "rotation",
     "incident",
     "ci",
@@ -130,7 +131,8 @@ fn the_http_guide_goes_as_shown_with_nginx() {
 fn every_file_with_a_session_is_executed() {
     for file in documents() {
         let has_session = !sessions(&read(&file)).is_empty();
-        assert_eq!(has_session, EXECUTED.contains(&&*file), "{file}");
+        let is_executed = EXECUTED.contains(&&*file) || file == crate::fleet::GUIDE;
+        assert_eq!(has_session, is_executed, "{file}");
     }
 }
 
@@ -416,11 +418,18 @@ fn files(section: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The host of a prompt, if there are several, and the command behind it.
+pub fn prompt(line: &str) -> Option<(&str, &str)> {
+    let (host, command) = line.split_once("$ ")?;
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name.then_some((host, command))
+}
+
 fn steps(block: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for line in block.lines() {
-        match line.strip_prefix("$ ") {
-            Some(command) => steps.push(Step {
+        match prompt(line) {
+            Some((_, command)) => steps.push(Step {
                 command: command.to_owned(),
                 output: String::new(),
             }),
@@ -468,7 +477,7 @@ fn compare(session: &Session, printed: &str) {
 }
 
 /// The normalized output: varying values are replaced, and columns may be wider.
-fn compared(output: &str) -> String {
+pub fn compared(output: &str) -> String {
     let named = VARYING
         .iter()
         .fold(output.to_owned(), |text, (pattern, name)| {

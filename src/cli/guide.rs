@@ -12,10 +12,11 @@ use crate::settings::nearest;
 use crate::ui::Ui;
 
 /// The guides by name, in reading order. That of `postkey-config(5)` is named like the command.
-const GUIDES: [(&str, &str); 10] = [
+const GUIDES: [(&str, &str); 11] = [
     ("tutorial", include_str!("../../man/guide/tutorial.md")),
     ("mail", include_str!("../../man/guide/mail.md")),
     ("http", include_str!("../../man/guide/http.md")),
+    ("fleet", include_str!("../../man/guide/fleet.md")),
     ("rotation", include_str!("../../man/guide/rotation.md")),
     ("incident", include_str!("../../man/guide/incident.md")),
     ("ci", include_str!("../../man/guide/ci.md")),
