@@ -87,7 +87,7 @@ const LIMITS: &str = "restrict,port-forwarding,permitopen=\"127.0.0.1:7626\",\
 
 /// The tunnel carries Dovecot's port, too, as the guide suggests for other networks.
 const TUNNEL: &str = "
-sed -i 's|-L |-L 127.0.0.1:12345:10.77.0.1:12345 -L |' /usr/local/sbin/postkey-tunnel &&
+sed -i 's|-T -i|-T -L 127.0.0.1:12345:10.77.0.1:12345 -i|' /usr/local/sbin/postkey-tunnel &&
 chmod 755 /usr/local/sbin/postkey-tunnel &&
 (setsid postkey-tunnel </dev/null >tunnel.log 2>&1 &) &&
 until (</dev/tcp/127.0.0.1/12345) 2>>tunnel.log; do sleep 0.1; done";
@@ -107,6 +107,12 @@ fn an_open_session_ends_through_the_tunnel() {
     home.start_dovecot(DOVECOT);
     hosts.start_sshd(home);
     hosts.authorize(LIMITS);
+    other.shell(TUNNEL).expect(0);
+    // As the guide locks a host out: the tunnel ends.
+    home.shell("pkill -u postkey-remote").expect(0);
+    wait_for("the end of the tunnel", || {
+        other.shell("! </dev/tcp/127.0.0.1/12345").status == 0
+    });
     other.shell(TUNNEL).expect(0);
     start_postfix(&hosts, "127.0.0.1");
 
