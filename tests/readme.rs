@@ -63,7 +63,10 @@ const VARYING: [(&str, &str); 16] = [
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // Printed by `service` without systemd, as on the test's machine.
-    (r"(?m)^((Restarting|Reloading|Stopping|Starting) .*)?\.\n", ""),
+    (
+        r"(?m)^((Restarting|Reloading|Stopping|Starting) .*)?\.\n",
+        "",
+    ),
 ];
 
 struct Session {
