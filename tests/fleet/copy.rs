@@ -82,7 +82,7 @@ fn expect_valid_units(hosts: &Hosts) {
 
 /// Its key runs one command, whatever is asked for, and the ports of other hosts are closed to it.
 fn expect_little_access(hosts: &Hosts) {
-    let anything = "ssh -i /root/.ssh/postkey postkey-remote@home id";
+    let anything = "ssh -i /etc/ssh/postkey postkey-remote@home id";
     let said = hosts.other.shell(anything).expect(0).stdout;
     assert_eq!(said, hosts.other.read("/etc/dovecot/postkey-users"));
     // Nothing listens on the first two; without the firewall, that would be known at once.

@@ -67,7 +67,8 @@ impl Hosts {
         }
     }
 
-    /// Lets root of the home host log in to the other by ssh, as the guide's reader can.
+    /// Lets root of the home host log in to the other by ssh, as the guide's reader can. Both must
+    /// be Debian 13: of this system's machines, /root is this system's.
     pub fn administer(&self) {
         let generate =
             "mkdir -p -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519";
@@ -86,17 +87,16 @@ impl Hosts {
             false => (self.name, &self.home),
         };
         let host_key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
-        peer.shell("mkdir -p -m 700 /root/.ssh").expect(0);
-        let known = peer.path("/root/.ssh/known_hosts");
+        let known = peer.path("/etc/ssh/ssh_known_hosts");
         fs::write(known, format!("{name} {host_key}")).unwrap();
         machine.shell("service ssh start </dev/null").expect(0);
     }
 
     /// Lets root of the other host log in to the home host with a key of its own, within limits.
     pub fn authorize(&self, limits: &str) {
-        let generate = "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/postkey";
+        let generate = "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/postkey";
         self.other.shell(generate).expect(0);
-        let line = format!("{limits} {}", self.other.read("/root/.ssh/postkey.pub"));
+        let line = format!("{limits} {}", self.other.read("/etc/ssh/postkey.pub"));
         self.write(
             "home",
             "/var/lib/postkey-remote/.ssh/authorized_keys",

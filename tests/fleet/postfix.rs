@@ -136,6 +136,6 @@ fn an_open_session_ends_through_the_tunnel() {
     ));
     // The key leads nowhere else.
     hosts.set_network("up");
-    let anything = "ssh -i /root/.ssh/postkey postkey-remote@home id";
+    let anything = "ssh -i /etc/ssh/postkey postkey-remote@home id";
     assert_eq!(other.shell(anything).stdout, "");
 }

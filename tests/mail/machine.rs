@@ -1,5 +1,5 @@
 //! An isolated machine: namespaces for mounts, network and processes, in which changes to /etc,
-//! /root, /var and /run disappear with the test. Its programs are this system's, or Debian 13's.
+//! /var and /run disappear with the test. Its programs are this system's, or Debian 13's.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -21,7 +21,7 @@ files=$0 system=$1 root=
 shift
 mount -t tmpfs none "$files"
 if [ "$system" = / ]; then
-  for folder in etc root var usr/local; do
+  for folder in etc var usr/local; do
     mkdir -p "$files/$folder" "$files/$folder.work"
     mount -t overlay none \
       -o "lowerdir=/$folder,upperdir=$files/$folder,workdir=$files/$folder.work" "/$folder"
