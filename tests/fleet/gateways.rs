@@ -24,13 +24,21 @@ for name in home gw1 stranger; do
 done &&
 service nginx start </dev/null";
 
-/// Caddy and HAProxy on ports of their own.
-const OTHER_GATEWAYS: &str = "
+/// Caddy, HAProxy and Traefik, which tests/run installs, on ports of their own.
+const OTHER_GATEWAYS: &str = concat!(
+    "
 postkey connect caddy --backend 127.0.0.1:80 | sed s/:8080/:8091/ >Caddyfile &&
 caddy start --adapter caddyfile --config Caddyfile </dev/null >caddy.log 2>&1 &&
 postkey connect haproxy --file lua >/etc/haproxy/postkey.lua &&
 postkey connect haproxy --file main --backend 127.0.0.1:80 | sed s/:8080/:8092/ >haproxy.cfg &&
-haproxy -D -f haproxy.cfg";
+haproxy -D -f haproxy.cfg &&
+postkey connect traefik --backend 127.0.0.1:80 >postkey.yaml &&
+(setsid ",
+    env!("CARGO_TARGET_TMPDIR"),
+    "/gateways/bin/traefik --entryPoints.web.address=127.0.0.1:8093 \
+  --providers.file.filename=postkey.yaml --global.checkNewVersion=false \
+  --global.sendAnonymousUsage=false </dev/null >traefik.log 2>&1 &)"
+);
 
 #[test]
 fn gateways_refuse_a_revoked_key_and_every_key_without_home() {
@@ -90,9 +98,11 @@ fn gateways_refuse_a_revoked_key_and_every_key_without_home() {
             start.elapsed()
         ));
     }
-    let by_caddy = curl(&hosts, 8091, &secret);
-    assert!(["502", "504"].contains(&&*by_caddy), "{by_caddy}");
     assert_eq!(curl(&hosts, 8092, &secret), "503");
+    for port in [8091, 8093] {
+        let status = curl(&hosts, port, &secret);
+        assert!(["502", "504"].contains(&&*status), "{port}: {status}");
+    }
     hosts.set_network("up");
     wait_for("an accepted request", || probe.next() == 200);
 }
@@ -110,7 +120,7 @@ fn curl(hosts: &Hosts, port: u16, secret: &str) -> String {
 fn expect_others_to_ask(hosts: &Hosts, secret: &str) {
     let run = hosts.other.shell(OTHER_GATEWAYS);
     assert_eq!(run.status, 0, "{run:?}");
-    for port in [8091, 8092] {
+    for port in [8091, 8092, 8093] {
         wait_for("a gateway that listens", || {
             curl(hosts, port, "guessed") == "401"
         });
