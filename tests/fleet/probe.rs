@@ -1,6 +1,8 @@
 //! Logins and requests on a host, one after the other, by a program that keeps running.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,6 +56,7 @@ pub struct Probe {
     _python: Daemon,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    errors: PathBuf,
 }
 
 impl Probe {
@@ -61,11 +64,14 @@ impl Probe {
         let mut python = machine.command("python3");
         python.args(["-c", program]).env("SECRET", secret);
         python.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let errors = machine.sandbox.home().join("probe.log");
+        python.stderr(File::create(&errors).unwrap());
         let mut python = python.spawn().unwrap();
         Self {
             input: python.stdin.take().unwrap(),
             output: BufReader::new(python.stdout.take().unwrap()),
             _python: Daemon(python),
+            errors,
         }
     }
 
@@ -74,7 +80,9 @@ impl Probe {
         self.input.write_all(b"\n").unwrap();
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap()
+        let errors = || fs::read_to_string(&self.errors).unwrap();
+        let status = line.trim().parse();
+        status.unwrap_or_else(|_| panic!("{}", errors()))
     }
 }
 
