@@ -22,7 +22,7 @@ use crate::exit::ExitStatus;
 use crate::key::{KeyName, Term};
 use crate::settings::Settings;
 use crate::ui::{DisplayContext, Ui, counted};
-use crate::usage::RecentRequests;
+use crate::usage::{RecentRequests, first_request_day};
 use crate::vault::{Record, SortOrder, Vault};
 use exec::FindingsCommand;
 use output::CheckOutput;
@@ -198,6 +198,12 @@ impl<'a> KeyCheck<'a> {
             let end = self.display.date(end);
             let effect = format!("never-used keys are reported from {end} on");
             UsageReader::warn_of_beginning(start, Some(&effect), self.display, ui);
+        }
+        let window = first_request_day(self.display.now);
+        let recorded = self.requests_since.filter(|&start| start > window);
+        if let (true, Some(start)) = (self.settings.policy.requires_least_permission, recorded) {
+            let effect = "permissions that are not needed are reported after 30 days of it";
+            UsageReader::warn_of_beginning(start, Some(effect), self.display, ui);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::check::PermissionTrial;
 use crate::context::Context;
@@ -13,6 +13,9 @@ use crate::key::Permission;
 use crate::ui::{KeyView, NarrowedView, TrialView, described_trial};
 use crate::usage::{REQUEST_DAYS, RecentRequests, first_request_day};
 use crate::vault::{KeyId, Record, Vault};
+
+/// A vault's first use begins its record: what was used within this of its creation was recorded.
+const FIRST_USE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What new permissions would have done with recorded requests.
 #[derive(Default)]
@@ -75,7 +78,7 @@ impl Narrowing {
         let is_before = |begin: Timestamp| {
             let mut keys = keys.iter();
             begin > first_request_day(display.now)
-                && keys.any(|(record, _)| record.key.created_at < begin)
+                && keys.any(|(record, _)| record.key.created_at + FIRST_USE < begin)
         };
         if !uses.are_recorded() || !since.is_none_or(is_before) {
             return;

@@ -22,14 +22,17 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// What is lost if a file changes from `before` to `after` to save a secret of the key `own`.
+    /// What is lost if a file changes from `before` to `after` to save a secret of the key `own`,
+    /// in the place of those with the tails `old`.
     pub fn find(
         before: &[u8],
         after: &[u8],
         own: &KeyName,
+        old: &[Tail],
         vault: Option<&Vault>,
     ) -> Result<Option<Self>, Error> {
-        for tail in overwritten(before, after) {
+        let lost = overwritten(before, after).into_iter();
+        for tail in lost.filter(|tail| !old.contains(tail)) {
             if let Some(loss) = secret_loss(&tail, own, vault)? {
                 return Ok(Some(loss));
             }

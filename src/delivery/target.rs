@@ -195,7 +195,7 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         let is_excepted = |owner| overwriting.except.contains(owner);
-        match Loss::find(before, after, &self.name, vault)? {
+        match Loss::find(before, after, &self.name, &self.old, vault)? {
             Some(loss) if !loss.owner().is_some_and(is_excepted) => {
                 Err(loss.refused(path, overwriting.hint))
             }
@@ -294,7 +294,7 @@ impl<'a> Target<'a> {
             let after = format!("{start}{}", new.map_or(env::PLACEHOLDER, Username::as_str));
             for value in files::values_of(file, variable.as_str()) {
                 let before = Zeroizing::new([start.as_bytes(), &value].concat());
-                let loss = Loss::find(&before, after.as_bytes(), &self.name, vault)?;
+                let loss = Loss::find(&before, after.as_bytes(), &self.name, &self.old, vault)?;
                 let Some(loss) = loss else {
                     continue;
                 };

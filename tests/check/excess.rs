@@ -76,6 +76,9 @@ fn a_record_that_is_too_young_finds_nothing() {
     sandbox.settings(REQUIRED);
     request(&sandbox, &secret, "GET", "/");
     assert_eq!(found(&sandbox, &["--unused", "never"]), NONE);
+    let run = check(&sandbox, &["check", "--unused", "never"]).expect(0);
+    let told = ": permissions that are not needed are reported after 30 days of it\n";
+    assert!(run.stderr.contains(told), "{run:?}");
 }
 
 #[test]

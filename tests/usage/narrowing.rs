@@ -141,7 +141,7 @@ fn what_is_not_known_is_a_warning_without_a_dry_run_too() {
     assert!(run.stderr.contains(told), "{run:?}");
     set(&sandbox, &["ci", "--permission", "full"]);
     let usage = Connection::open(sandbox.usage()).unwrap();
-    let begun = "UPDATE about SET requests_since = requests_since + 7";
+    let begun = "UPDATE about SET requests_since = requests_since + 70";
     usage
         .execute_batch(&format!("DELETE FROM requests WHERE rule = ''; {begun}"))
         .unwrap();

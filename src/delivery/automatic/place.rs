@@ -63,7 +63,7 @@ impl RotationPlace {
                 .collect(),
             is_found: false,
             overwriting: OverwritePolicy {
-                is_allowed: leftover.is_some(),
+                is_allowed: false,
                 except: &[],
                 hint: "check what writes there, or rotate the key to another destination with --to",
             },
