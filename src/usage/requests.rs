@@ -172,14 +172,22 @@ impl RequestEvent {
         to: &Transaction<'_>,
         retention: Retention,
     ) -> Result<(), Error> {
-        let (day, at) = (day_of(self.at), self.at.as_second());
-        let RequestKind {
-            method,
-            rule,
-            allowed_by,
-        } = &self.kind;
-        let address = self.address.map(|address| address.to_string());
-        let address = address.unwrap_or_default();
+        if self.add_to_known(definition, to)? {
+            return Ok(());
+        }
+        if !self.kind.is_unknown() && !self.has_room(to)? {
+            let unknown = Self {
+                kind: RequestKind::default(),
+                ..self.clone()
+            };
+            return unknown.write(definition, to, retention);
+        }
+        self.insert(definition, to)?;
+        self.remove_old_days(to, retention)
+    }
+
+    /// Adds it to the same kind of the same day; whether there is one.
+    fn add_to_known(&self, definition: i64, to: &Transaction<'_>) -> Result<bool, Error> {
         let known = to
             .prepare_cached(
                 "UPDATE requests SET count = min(count + ?7, 4294967295),
@@ -190,32 +198,28 @@ impl RequestEvent {
             )?
             .execute(params![
                 self.key,
-                day,
+                day_of(self.at),
                 definition,
-                &**method,
-                &**rule,
-                &**allowed_by,
+                &*self.kind.method,
+                &*self.kind.rule,
+                &*self.kind.allowed_by,
                 self.count,
-                at,
-                address,
+                self.at.as_second(),
+                self.address(),
                 latest(self.at)
             ])?;
-        if known > 0 {
-            return Ok(());
-        }
-        let has_room: bool = self.kind.is_unknown()
-            || to
-                .prepare_cached(
-                    "SELECT count(*) < ?3 FROM requests WHERE key_id = ?1 AND day = ?2",
-                )?
-                .query_row(params![self.key, day, MAX_KINDS], |row| row.get(0))?;
-        if !has_room {
-            let unknown = Self {
-                kind: RequestKind::default(),
-                ..self.clone()
-            };
-            return unknown.write(definition, to, retention);
-        }
+        Ok(known > 0)
+    }
+
+    /// Whether its day can have another kind.
+    fn has_room(&self, to: &Transaction<'_>) -> Result<bool, Error> {
+        let query = "SELECT count(*) < ?3 FROM requests WHERE key_id = ?1 AND day = ?2";
+        let day = day_of(self.at);
+        let mut statement = to.prepare_cached(query)?;
+        Ok(statement.query_row(params![self.key, day, MAX_KINDS], |row| row.get(0))?)
+    }
+
+    fn insert(&self, definition: i64, to: &Transaction<'_>) -> Result<(), Error> {
         to.prepare_cached(
             "INSERT INTO requests
                (key_id, day, definition, method, rule, allowed_by, count, last_at, address)
@@ -223,16 +227,20 @@ impl RequestEvent {
         )?
         .execute(params![
             self.key,
-            day,
+            day_of(self.at),
             definition,
-            &**method,
-            &**rule,
-            &**allowed_by,
+            &*self.kind.method,
+            &*self.kind.rule,
+            &*self.kind.allowed_by,
             self.count,
-            at,
-            address,
+            self.at.as_second(),
+            self.address(),
         ])?;
-        // Not by date: the clock may be wrong. If it was ahead, its days are removed first.
+        Ok(())
+    }
+
+    /// Not by date: the clock may be wrong. If it was ahead, its days are removed first.
+    fn remove_old_days(&self, to: &Transaction<'_>, retention: Retention) -> Result<(), Error> {
         to.prepare_cached(
             "DELETE FROM requests WHERE key_id = ?1 AND day NOT IN
                (SELECT DISTINCT day FROM requests WHERE key_id = ?1
@@ -244,6 +252,12 @@ impl RequestEvent {
             latest_day(self.at)
         ])?;
         Ok(())
+    }
+
+    /// From where it came, as stored; empty if that is not known.
+    fn address(&self) -> String {
+        let address = self.address.map(|address| address.to_string());
+        address.unwrap_or_default()
     }
 }
 

@@ -124,9 +124,13 @@ impl RotationReport {
     pub fn status(&self) -> ExitStatus {
         let own = match (&self.error, self.state) {
             (Some(error), _) => error.exit_status(),
-            (None, RotationState::Held | RotationState::NotPossible | RotationState::Aborted) => {
-                ExitStatus::No
-            }
+            (
+                None,
+                RotationState::Held
+                | RotationState::NotPossible
+                | RotationState::Aborted
+                | RotationState::Failed,
+            ) => ExitStatus::No,
             (None, _) => ExitStatus::Done,
         };
         own.max(self.exports)
