@@ -204,8 +204,6 @@ impl UsageStore {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::usage::Details;
 
@@ -214,18 +212,6 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect(text)
-    }
-
-    /// An empty record in memory that keeps this many days.
-    fn record(retention: &str) -> UsageStore {
-        let mut usage = UsageStore {
-            connection: Connection::open_in_memory().expect("memory"),
-            path: PathBuf::new(),
-            file: None,
-            retention: retention.parse().expect("a retention"),
-        };
-        usage.begin(b"a vault").expect("an empty record");
-        usage
     }
 
     fn accept(usage: &mut UsageStore, mails: u32, recipients: u32, time: &str) {
@@ -252,7 +238,7 @@ mod tests {
 
     #[test]
     fn mails_are_counted_by_day() {
-        let mut usage = record("400d");
+        let mut usage = UsageStore::in_memory("400d");
         accept(&mut usage, 1, 3, "2026-11-20T10:00:00Z");
         accept(&mut usage, 2, 2, "2026-11-21T23:59:59Z");
         accept(&mut usage, 1, 40, "2026-11-22T00:00:00Z");
@@ -268,7 +254,7 @@ mod tests {
 
     #[test]
     fn only_the_newest_days_are_kept() {
-        let mut usage = record("2d");
+        let mut usage = UsageStore::in_memory("2d");
         for day in 20..24 {
             accept(&mut usage, 1, 1, &format!("2026-11-{day}T10:00:00Z"));
         }
@@ -277,7 +263,7 @@ mod tests {
 
     #[test]
     fn mail_of_a_clock_ahead_counts_once_the_clock_is_accepted() {
-        let mut usage = record("3d");
+        let mut usage = UsageStore::in_memory("3d");
         accept(&mut usage, 1, 1, "2026-11-21T10:00:00Z");
         accept(&mut usage, 1, 5, "2036-11-22T10:00:00Z");
         accept(&mut usage, 1, 6, "2036-11-23T10:00:00Z");
@@ -290,7 +276,7 @@ mod tests {
             (3, 4),
             "those ahead are removed first"
         );
-        let mut usage = record("400d");
+        let mut usage = UsageStore::in_memory("400d");
         accept(&mut usage, 2, 3, "2026-11-22T09:00:00Z");
         accept(&mut usage, 1, 5, "2036-11-22T10:00:00Z");
         accept(&mut usage, 1, 6, "2036-11-23T10:00:00Z");
@@ -302,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_key_is_used_by_its_mail_as_by_its_requests() {
-        let mut usage = record("400d");
+        let mut usage = UsageStore::in_memory("400d");
         accept(&mut usage, 1, 2, "2026-11-22T09:00:00Z");
         let now = at("2026-11-22T10:00:00Z");
         assert_eq!(usage.keys_after(0).expect("keys"), [KEY]);
@@ -330,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_older_record_has_no_mail() {
-        let mut usage = record("400d");
+        let mut usage = UsageStore::in_memory("400d");
         let older = "DROP TABLE mail; DROP TABLE requests; DROP TABLE definitions;
                      ALTER TABLE about DROP COLUMN requests_since; PRAGMA user_version = 4";
         usage.connection.execute_batch(older).expect("a change");

@@ -22,6 +22,19 @@ pub struct UsageStore {
 }
 
 impl UsageStore {
+    /// An empty record in memory that keeps this many days.
+    #[cfg(test)]
+    pub(super) fn in_memory(retention: &str) -> Self {
+        let mut usage = Self {
+            connection: Connection::open_in_memory().expect("memory"),
+            path: PathBuf::new(),
+            file: None,
+            retention: retention.parse().expect("a retention"),
+        };
+        usage.begin(b"a vault").expect("an empty record");
+        usage
+    }
+
     pub(super) fn connect(path: &Path, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | create;
         Self::connect_with(path, path, wait, flags)

@@ -1,7 +1,5 @@
 //! What is kept of requests, and for how long.
 
-use std::path::PathBuf;
-
 use super::*;
 use crate::usage::{ACCEPTED, UsageEvent};
 
@@ -9,18 +7,6 @@ const KEY: KeyId = 7;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect(text)
-}
-
-/// An empty record in memory that keeps this many days.
-fn record(retention: &str) -> UsageStore {
-    let mut usage = UsageStore {
-        connection: Connection::open_in_memory().expect("memory"),
-        path: PathBuf::new(),
-        file: None,
-        retention: retention.parse().expect("a retention"),
-    };
-    usage.begin(b"a vault").expect("an empty record");
-    usage
 }
 
 /// Records accepted requests: `GET /v3/contacts`
@@ -85,7 +71,7 @@ fn rows(usage: &UsageStore, table: &str) -> i64 {
 
 #[test]
 fn requests_are_counted_by_method_and_rule_and_no_path_is_kept() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let (first, later) = ("2026-11-20T10:00:00Z", "2026-11-22T09:00:00Z");
     accept(
         &mut usage,
@@ -132,7 +118,7 @@ fn requests_are_counted_by_method_and_rule_and_no_path_is_kept() {
 #[test]
 fn only_the_newest_days_count_and_are_kept() {
     for (retention, kept) in [("400d", 30), ("7d", 7)] {
-        let mut usage = record(retention);
+        let mut usage = UsageStore::in_memory(retention);
         let mut day = at("2026-10-01T10:00:00Z");
         for _ in 0..40 {
             accept(&mut usage, "GET /x", 1, &day.to_string(), "");
@@ -148,7 +134,7 @@ fn only_the_newest_days_count_and_are_kept() {
 
 #[test]
 fn whoever_chooses_methods_cannot_hide_other_requests() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let now = "2026-11-22T10:00:00Z";
     for method in 0..300 {
         accept(&mut usage, &format!("X{method} /x"), 1, now, "");
@@ -161,7 +147,7 @@ fn whoever_chooses_methods_cannot_hide_other_requests() {
 
 #[test]
 fn the_kind_of_requests_is_unknown_beyond_the_limit() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let now = "2026-11-22T10:00:00Z";
     let rules: Vec<_> = (0..300).map(|name| format!("\"GET /{name}\"")).collect();
     let json = format!("{{\"full\":[\"* /*\"],\"x\":[{}]}}", rules.join(","));
@@ -179,7 +165,7 @@ fn the_kind_of_requests_is_unknown_beyond_the_limit() {
 
 #[test]
 fn late_requests_of_unknown_kind_count_on_their_own_day() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     // Recorded a second after midnight, in one batch with those of the new day.
     let event = |kind, time| RequestEvent {
         key: KEY,
@@ -217,7 +203,7 @@ fn late_requests_of_unknown_kind_count_on_their_own_day() {
 
 #[test]
 fn refusals_for_lack_of_permission_are_counted() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     for (verdict, time) in [
         ("permission-missing", "2026-11-20T10:00:00Z"),
         ("permission-missing", "2026-09-20T10:00:00Z"),
@@ -241,7 +227,7 @@ fn refusals_for_lack_of_permission_are_counted() {
 
 #[test]
 fn a_clock_that_was_behind_does_not_make_the_record_older() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let begun = usage.requests_since().expect("an answer").expect("a time");
     accept(&mut usage, "GET /x", 1, "2001-01-01T00:00:00Z", "");
     assert_eq!(usage.requests_since().expect("an answer"), Some(begun));
@@ -256,7 +242,7 @@ fn a_clock_that_was_behind_does_not_make_the_record_older() {
 
 #[test]
 fn each_definition_of_the_permissions_is_kept_as_long_as_it_is_needed() {
-    let mut usage = record("2d");
+    let mut usage = UsageStore::in_memory("2d");
     let json = |rule: &str| format!("{{\"full\":[\"* /*\"],\"x\":[\"{rule}\"]}}");
     for (day, rule) in [
         (20, "GET /a"),
@@ -294,7 +280,7 @@ fn each_definition_of_the_permissions_is_kept_as_long_as_it_is_needed() {
 
 #[test]
 fn requests_of_a_clock_ahead_count_once_the_clock_is_accepted() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let now = "2026-11-22T10:00:00Z";
     accept(&mut usage, "GET /x", 2, "2026-11-22T09:00:00Z", "192.0.2.1");
     accept(&mut usage, "GET /x", 3, "2036-11-22T10:00:00Z", "192.0.2.2");
@@ -310,7 +296,7 @@ fn requests_of_a_clock_ahead_count_once_the_clock_is_accepted() {
 
 #[test]
 fn an_older_record_keeps_its_use_and_has_no_requests_yet() {
-    let mut usage = record("400d");
+    let mut usage = UsageStore::in_memory("400d");
     let now = "2026-11-22T10:00:00Z";
     accept(&mut usage, "GET /x", 2, now, "");
     let older = "DROP TABLE requests; DROP TABLE definitions;
