@@ -62,13 +62,6 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// How long an old secret must be unused, with days of 24 hours.
-    pub fn settle_length(&self) -> SignedDuration {
-        let start = Timestamp::UNIX_EPOCH;
-        let end = self.settle.term.after(start).unwrap_or(Timestamp::MAX);
-        end.duration_since(start)
-    }
-
     /// The rules for a key with this policy of its own.
     pub fn new(given: &RuleOverrides, own: &KeyPolicy, policy: &Policy) -> Self {
         Self {
@@ -87,6 +80,13 @@ impl Rules {
             settle: rule(None, own.settle, policy.settle, policy.has_settle),
             after: own.after.clone(),
         }
+    }
+
+    /// How long an old secret must be unused, with days of 24 hours.
+    pub fn settle_length(&self) -> SignedDuration {
+        let start = Timestamp::UNIX_EPOCH;
+        let end = self.settle.term.after(start).unwrap_or(Timestamp::MAX);
+        end.duration_since(start)
     }
 }
 

@@ -36,7 +36,7 @@ fn advance(
 ) -> Result<ExitStatus, Error> {
     let record = vault.find(&wanted.name)?;
     let own = vault.policy(record.id)?.changed(&wanted.policy);
-    let terms = RotationTerms::of(&record, &own, vault, context)?;
+    let terms = RotationTerms::of(&record.key, &vault.secrets(record.id)?, &own, context);
     let place = RotationPlace {
         spec: wanted.destination.clone(),
         server: wanted.smtp.clone(),

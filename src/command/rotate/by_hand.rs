@@ -32,8 +32,8 @@ pub(super) fn restore(seen: &Record, vault: &mut Vault, context: &Context) -> Re
     let Some(rotation) = vault.rotation(seen.id)? else {
         return Ok(());
     };
-    let own = vault.policy(seen.id)?;
-    let terms = RotationTerms::of(seen, &own, vault, context)?;
+    let (own, secrets) = (vault.policy(seen.id)?, vault.secrets(seen.id)?);
+    let terms = RotationTerms::of(&seen.key, &secrets, &own, context);
     let restored = KeyRotation::new(terms, None, vault, context).restore_by_hand(seen);
     let place = rotation.destination.as_deref().map(quoted);
     let place = place.unwrap_or_else(|| "its destination".to_owned());

@@ -21,20 +21,16 @@ pub(super) fn run(
     drop(vault);
     let mut vault = context.open_to(dry_run)?;
     let mut run = RotationRun::begin(dry_run);
-    let status = match names {
-        Some(names) => each(&names, context, |wanted, context| {
+    let done = match names {
+        Some(names) => Ok(each(&names, context, |wanted, context| {
             let seen = wanted.find(&vault)?;
             advance(&seen.key.name, &mut run, &mut vault, context)
-        }),
-        None => {
-            // What was done before an error is shown, too.
-            let done = all(&mut run, &mut vault, context);
-            run.finish(context)?;
-            return done;
-        }
+        })),
+        None => all(&mut run, &mut vault, context),
     };
+    // What was done before an error is shown, too.
     run.finish(context)?;
-    Ok(status)
+    done
 }
 
 /// Continues all rotations; unreadable keys are reported.
@@ -63,13 +59,15 @@ fn all(run: &mut RotationRun, vault: &mut Vault, context: &Context) -> Result<Ex
 fn candidates(records: &[Record], vault: &Vault, context: &Context) -> Result<Vec<KeyName>, Error> {
     let keys: Vec<_> = records.iter().map(|record| record.id).collect();
     let (rotations, policies) = (vault.rotations(&keys)?, vault.policies(&keys)?);
+    let mut secrets = vault.secrets_of(&keys)?;
     let now = Context::clock();
     let mut names = Vec::new();
     for record in records {
         let key = &record.key;
         let is_open = rotations.contains_key(&record.id) || key.retiring_at(now).is_some();
         let own = policies.get(&record.id).cloned().unwrap_or_default();
-        let due_at = RotationTerms::of(record, &own, vault, context)?.due_at;
+        let secrets = secrets.remove(&record.id).unwrap_or_default();
+        let due_at = RotationTerms::of(&record.key, &secrets, &own, context).due_at;
         if is_open || due_at.is_some_and(|due_at| due_at <= now) {
             names.push(key.name.clone());
         }
@@ -84,7 +82,8 @@ fn advance(
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     let record = vault.find(name)?;
-    let terms = RotationTerms::of(&record, &vault.policy(record.id)?, vault, context)?;
+    let secrets = vault.secrets(record.id)?;
+    let terms = RotationTerms::of(&record.key, &secrets, &vault.policy(record.id)?, context);
     let place = RotationPlace::remembered(&record, vault, context)?;
     run.take(name, terms, place, vault, context)
 }

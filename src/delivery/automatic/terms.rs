@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::check::{KeyFacts, RuleOverrides, RuleSource, Rules};
 use crate::context::Context;
-use crate::key::{AfterCommand, KeyPolicy};
-use crate::vault::{self, Record, Vault};
+use crate::key::{AfterCommand, Key, KeyPolicy};
+use crate::vault::SecretInfo;
 
 /// What a key's policy says about its automatic rotation.
 #[derive(Clone, Debug)]
@@ -22,31 +22,24 @@ pub struct RotationTerms {
 }
 
 impl RotationTerms {
-    /// The terms of a key with this policy of its own; the settings have the others.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn of(
-        record: &Record,
-        own: &KeyPolicy,
-        vault: &Vault,
-        context: &Context,
-    ) -> Result<Self, vault::Error> {
+    /// The terms of a key with these secrets and this policy of its own; the settings have the
+    /// others.
+    pub fn of(key: &Key, secrets: &[SecretInfo], own: &KeyPolicy, context: &Context) -> Self {
         let rules = Rules::new(&RuleOverrides::default(), own, &context.settings.policy);
         let known = KeyFacts {
-            key: &record.key,
-            secrets: &vault.secrets(record.id)?,
+            key,
+            secrets,
             rotation: None,
             used: None,
         };
         let is_explicit = rules.rotate_every.origin != RuleSource::Default;
         let rotation = known.rotation(rules.rotate_every.term);
         let rotation = rotation.filter(|_| is_explicit);
-        Ok(Self {
+        Self {
             due_at: rotation.map(|(_, due_at)| due_at),
             grace: rules.grace.term.length(),
             settle: rules.settle_length(),
             after: rules.after,
-        })
+        }
     }
 }
