@@ -41,7 +41,7 @@ impl PlaceValue {
 }
 
 /// The text to store for values: the only one alone, or the preset's document with them. If the
-/// document `before` is to be restored, fields have its values, of any type.
+/// document `before` is being restored, fields have its values, of any type.
 pub(super) fn input(
     address: &PresetAddress,
     values: &[PlaceValue],

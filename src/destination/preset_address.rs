@@ -68,7 +68,7 @@ impl PresetAddress {
             }
             _ => {
                 let rule = match preset.has_fields() {
-                    true => "`{field}` only stands in the name of a field",
+                    true => "`{field}` is only allowed in the name of a field",
                     false => "it has one value, and no fields for `{field}`",
                 };
                 let hint = match preset.has_fields() {

@@ -294,7 +294,7 @@ mod tests {
             ),
             (
                 "aws-sm:{field}#{field}",
-                "only stands in the name of a field",
+                "is only allowed in the name of a field",
                 "`aws-sm:prod/app#{field}`",
             ),
             (

@@ -295,7 +295,7 @@ fn what_has_no_login_is_refused() {
             SERVER,
             &GENERATE,
             "vault:secret/{field}#key",
-            "only stands in the name of a field",
+            "is only allowed in the name of a field",
         ),
     ] {
         let sandbox = Sandbox::with_tools();
