@@ -29,6 +29,7 @@ mod many;
 mod parallel;
 mod permissions;
 mod place;
+mod postgres;
 mod prompts;
 mod readme;
 mod restrictions;
