@@ -120,34 +120,36 @@ run_without_fault() {
 }
 
 # The calls that only look at what is on disk, or change only what ends with the process.
-looks='access|arch_prctl|brk|clock_nanosleep|close|dup[23]?|epoll_[a-z0-9]+|faccessat2?|fadvise64|fcntl|'
-looks+='fdatasync|fgetxattr|flock|fstat|fstatfs|fsync|futex|getcwd|getdents64|get[a-z]*[gu]id|getpid|'
-looks+='getrandom|gettid|getxattr|lgetxattr|lseek|lstat|madvise|mmap|mprotect|mremap|munmap|newfstatat|'
+looks='access|arch_prctl|brk|chdir|clock_nanosleep|close|dup[23]?|epoll_[a-z0-9]+|faccessat2?|fadvise64|'
+looks+='fcntl|fdatasync|fgetxattr|flock|fstat|fstatfs|fsync|futex|getcwd|getdents64|get[a-z]*[gu]id|'
+looks+='getp?pid|getrandom|gettid|getxattr|lgetxattr|lseek|lstat|madvise|mmap|mprotect|mremap|munmap|newfstatat|'
 looks+='pidfd_open|pipe2|poll|ppoll|prctl|pread64|preadv|prlimit64|read|readlink|readlinkat|readv|rseq|'
 looks+='rt_sig[a-z]+|sched_[a-z]+|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|'
-looks+='umask|uname'
+looks+='setpgid|socket|umask|uname'
 
-# Prints each call of the trace with its ordinal among the calls of that name, as strace counts.
-# A kill leaves what the calls before it changed: of calls that only look, the next one that changes
-# something stands for all, and the last call for those at the end. While another process runs, every
-# call counts.
+# Prints each call of the trace with its ordinal among those of that name in its process or thread, as
+# strace counts. Which of them reaches that first is the one that gets the fault.
+# A kill leaves what the calls before it changed: of calls that only look or fail, the next one that
+# changes something stands for all, and the last call for those at the end. While a process runs that
+# the command under test has started, and that goes on without it, each call of the command counts.
 list_calls() {
   [ "$mode" = kill ] && [ -z "$each" ] || looks=''
   awk -v re="$start_re" -v looks="^($looks)$" '
-    { sub(/^[0-9]+ +/, "") }
-    /^(<[.]+ )?wait(4|id)[( ].*= [0-9]/ { processes-- }
+    { tracee = $1; sub(/^[0-9]+ +/, "") }
+    NR == 1 { main = tracee }
+    tracee == main && /^(<[.]+ )?wait(4|id)[( ].*= [0-9]/ { processes-- }
     !/^[a-z_0-9]+\(/ { next }
-    { name = $0; sub(/\(.*/, "", name); count[name]++ }
+    { name = $0; sub(/\(.*/, "", name); ordinal = ++count[tracee, name] }
     re == "" || $0 ~ re { started = 1 }
-    /^(clone3?|v?fork)\(/ && !/CLONE_THREAD/ { processes++ }
+    tracee == main && /^(clone3?|v?fork)\(/ && !/CLONE_THREAD/ { processes++ }
     !started || name == "execve" || name == "exit_group" { next }
-    { call = name "\t" count[name]; is_left_out = 0 }
-    processes > 0 { print call; next }
-    name ~ looks || /CLONE_THREAD/ || (/^open(at)?\(/ && !/O_CREAT|O_TRUNC|O_TMPFILE/) {
+    { call = name "\t" ordinal; is_left_out = 0 }
+    (tracee != main || processes == 0) && (name ~ looks || /CLONE_THREAD/ || / = -1 E[A-Z]+ \([^()]*\)$/ ||
+      (/^open(at)?\(/ && !/O_CREAT|O_TRUNC|O_TMPFILE/)) {
       if (looks != "^()$") { is_left_out = 1; next }
     }
-    { print call }
-    END { if (is_left_out) print call }
+    !listed[call]++ { print call }
+    END { if (is_left_out && !listed[call]) print call }
   ' "$OUT/base.trace"
 }
 
