@@ -9,5 +9,7 @@ mod postfix;
 mod probe;
 mod shell;
 
+pub use guide::session;
+
 /// The guide, as a file.
 pub const GUIDE: &str = "man/guide/fleet.md";

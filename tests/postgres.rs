@@ -3,6 +3,9 @@
 
 mod cluster;
 mod clusters;
+pub mod copied;
 pub mod database;
+mod guide;
 pub mod own;
+mod roles;
 mod shared;

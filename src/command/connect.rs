@@ -22,7 +22,7 @@ use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Variable};
-use crate::vault::{Record, Vault};
+use crate::vault::{DATABASE_SCHEMA, Record, Vault};
 use client::{ClientFacts, EXAMPLE_HOST, EXAMPLE_URL};
 use facts::{PlaceholderValue, TemplateFacts, fill};
 use gateway::Backend;
@@ -50,6 +50,9 @@ use template::{ConfigPart, chosen};
 /// from the settings (`url` under `[api]`, `host` and `port` under `[smtp]`). With an API key it
 /// calls the API; with an SMTP key it sends an email.
 ///
+/// For postgres it prints the roles, tables and rights of a vault in a database, as SQL that the
+/// database's administrator runs: see `postkey help fleet`.
+///
 /// gitleaks and pre-commit find secrets with the brand in the settings before they are published.
 ///
 /// Formats: text.
@@ -64,6 +67,7 @@ Examples:
   postkey connect dovecot --dovecot 2.4
   postkey connect exim --without-dovecot >/etc/exim4/conf.d/auth/99_postkey
   postkey connect pam --file service >/etc/pam.d/smtp
+  postkey connect postgres | psql -X -v ON_ERROR_STOP=1 -1 -q -d postkey -f -
   postkey connect curl ci
   postkey connect rails shop-mail >>config/environments/production.rb
   postkey connect gitleaks >.gitleaks.toml")]
@@ -95,7 +99,8 @@ pub struct Connect {
     without_dovecot: bool,
 }
 
-const PLACEHOLDERS: [(&str, PlaceholderValue); 23] = [
+const PLACEHOLDERS: [(&str, PlaceholderValue); 24] = [
+    ("postgres_schema", |_| Ok(DATABASE_SCHEMA.to_owned())),
     ("authenticators", mail::exim),
     ("login_socket", |facts| mail::socket(facts.listen)),
     ("login_folder", |facts| mail::folder(facts.listen)),

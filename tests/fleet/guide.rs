@@ -65,6 +65,18 @@ pub fn run(section: &str, hosts: &Hosts) {
     }
 }
 
+/// The commands that a section shows, whatever their host, with their output.
+pub fn session(section: &str) -> Vec<(String, String)> {
+    let parts = parts(&text_of(section)).into_iter();
+    let steps = parts.filter_map(|part| match part {
+        Part::Step {
+            command, output, ..
+        } => Some((command, output)),
+        Part::File { .. } => None,
+    });
+    steps.collect()
+}
+
 /// Writes the files that a section shows.
 pub fn write_files(section: &str, hosts: &Hosts) {
     for part in parts(&text_of(section)) {

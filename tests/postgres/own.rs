@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::cluster::{Cluster, SUPERUSER};
-use super::shared::SCHEMA;
+use super::shared::schema_at_once;
 
 /// Mounts a small disk that only processes in this namespace see, until standard input ends.
 const SMALL_DISK: &str = r#"
@@ -35,6 +35,14 @@ impl OwnCluster {
     pub fn start(settings: &str) -> Self {
         let own = Self::placed();
         own.create_with_schema(settings);
+        own
+    }
+
+    /// Starts one without that database.
+    pub fn without_database() -> Self {
+        let own = Self::placed();
+        own.create("");
+        own.launch();
         own
     }
 
@@ -114,7 +122,7 @@ impl OwnCluster {
         self.launch();
         let create = format!("CREATE DATABASE {}", Self::DATABASE);
         self.psql(SUPERUSER, SUPERUSER, &create).expect(0);
-        self.run(&format!("BEGIN;\n{SCHEMA}\nCOMMIT;"));
+        self.run(&schema_at_once());
     }
 
     fn filler(&self) -> String {

@@ -13,13 +13,7 @@ use std::time::SystemTime;
 use nix::unistd::geteuid;
 
 use super::cluster::{Cluster, SUPERUSER};
-
-/// What a vault's database is made with.
-pub const SCHEMA: &str = concat!(
-    include_str!("../../src/vault/postgres/roles.sql"),
-    include_str!("../../src/vault/postgres/schema.sql"),
-    include_str!("../../src/vault/postgres/grants.sql")
-);
+use crate::sandbox::Sandbox;
 
 /// The database with the schema that those of the tests are copied from.
 pub const TEMPLATE: &str = "postkey_schema";
@@ -46,6 +40,20 @@ while sleep 5; do
 done
 "#;
 
+/// What a vault's database is made with: SQL for one transaction.
+pub fn schema() -> &'static str {
+    static SCHEMA: LazyLock<String> = LazyLock::new(|| {
+        let sandbox = Sandbox::new();
+        sandbox.run(["connect", "postgres"]).expect(0).stdout
+    });
+    &SCHEMA
+}
+
+/// The same in a transaction.
+pub fn schema_at_once() -> String {
+    format!("BEGIN;\n{}\nCOMMIT;", schema())
+}
+
 /// The shared cluster, while this process lives.
 struct Shared {
     cluster: Cluster,
@@ -70,7 +78,7 @@ pub fn cluster() -> &'static Cluster {
 /// A folder for each source folder, user and schema.
 fn folder() -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    (env!("CARGO_MANIFEST_DIR"), SCHEMA).hash(&mut hasher);
+    (env!("CARGO_MANIFEST_DIR"), schema()).hash(&mut hasher);
     let name = format!("postkey-postgres-{}-{:016x}", geteuid(), hasher.finish());
     std::env::temp_dir().join(name)
 }
@@ -133,7 +141,7 @@ fn is_running(cluster: &Cluster) -> bool {
 fn make_template(cluster: &Cluster) {
     let run = |database: &str, sql: &str| cluster.psql(database, SUPERUSER, sql).expect(0);
     run(SUPERUSER, &format!("CREATE DATABASE {TEMPLATE}"));
-    run(TEMPLATE, &format!("BEGIN;\n{SCHEMA}\nCOMMIT;"));
+    run(TEMPLATE, &schema_at_once());
     // A copy can only be made of what nobody is connected to.
     let close = format!("ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false");
     run(SUPERUSER, &close);

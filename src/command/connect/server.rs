@@ -14,6 +14,8 @@ pub(super) enum Server {
     /// PAM: checks logins of saslauthd and other users of PAM with `postkey serve`; also the helper
     /// for maddy
     Pam,
+    /// PostgreSQL 13 or later: SQL for its administrator, which creates a vault there, and roles
+    Postgres,
     /// nginx: checks API keys in requests with `postkey serve`
     Nginx,
     /// Caddy 2: checks API keys, as nginx does

@@ -34,7 +34,7 @@ pub(super) struct Template {
     pub(super) text: &'static str,
 }
 
-pub(super) const TEMPLATES: [Template; 33] = [
+pub(super) const TEMPLATES: [Template; 34] = [
     Template {
         server: Server::Dovecot,
         part: ConfigPart::Sql,
@@ -62,6 +62,13 @@ pub(super) const TEMPLATES: [Template; 33] = [
         kind: None,
         path: "/etc/exim4/conf.d/auth/99_postkey",
         text: "{authenticators}",
+    },
+    Template {
+        server: Server::Postgres,
+        part: ConfigPart::Main,
+        kind: None,
+        path: "postkey.sql",
+        text: include_str!("postgres.sql"),
     },
     Template {
         server: Server::Pam,

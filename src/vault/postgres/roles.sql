@@ -30,7 +30,7 @@ BEGIN
     GRANT postkey_operator TO postkey_keeper;
   END IF;
   -- Whoever is no superuser makes what belongs to the owner as a member.
-  IF NOT pg_has_role(current_user, 'postkey_owner', 'MEMBER') THEN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     EXECUTE format('GRANT postkey_owner TO %I', current_user);
   END IF;
 END $$;

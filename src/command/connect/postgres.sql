@@ -1,0 +1,25 @@
+-- A vault in PostgreSQL 13 or later: its roles, tables and rights. Printed by `postkey connect postgres`.
+--
+-- For the administrator, with a database of its own. Whoever runs it is a superuser, or owns the
+-- database and may create roles:
+--
+--   createdb postkey
+--   postkey connect postgres | psql -X -v ON_ERROR_STOP=1 -1 -q -d postkey -f -
+--
+-- It all happens or nothing. Run again, it changes no row, and brings the rights back to what is below.
+-- postkey itself never runs it.
+--
+-- Nobody logs in as one of these roles. Each person and each server gets a role of its own:
+--
+--   CREATE ROLE olga LOGIN IN ROLE postkey_operator;
+--   \password olga
+--
+--   postkey_viewer    lists keys, without their hashes and what the log says
+--   postkey_auditor   reads the log, and nothing else
+--   postkey_operator  makes, changes and deletes keys; appends to the log, and cannot change it
+--   postkey_keeper    the same, and reads and writes hashes: backup, restore, import, export
+--   postkey_checker   `postkey serve`: asks about one secret at a time
+--   postkey_mail      Dovecot: asks about one login at a time
+--   postkey_owner     owns the tables; nobody needs to be a member
+
+{postgres_schema}
