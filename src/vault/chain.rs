@@ -1,6 +1,8 @@
 //! The log as a whole: verifies its chain, and finds single entries.
 
-use rusqlite::{Connection, OptionalExtension};
+use std::ops::ControlFlow;
+
+use rusqlite::params;
 
 use super::log::{COLUMNS, ChainHash, GENESIS, Line, head};
 use super::{Entry, Error, KeyId, SavedHead, Vault};
@@ -24,23 +26,25 @@ impl Vault {
 
     /// The same, and whether the log continues each of the saved heads.
     pub fn verify_log_from(&self, saved: &[SavedHead]) -> Result<Chain, Error> {
-        let snapshot = self.connection.unchecked_transaction()?;
+        let _snapshot = self.store.begin_snapshot()?;
         let mut chain = Chain {
             entries: 0,
             head: GENESIS,
             broken: None,
         };
-        let mut statement =
-            snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if let Err(why) = chain.extend(Line::read(row).ok(), saved) {
-                chain.broken = Some((chain.entries + 1, why));
-                return Ok(chain);
-            }
+        let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence");
+        let broken = self.store.scan(&query, &[], |row| {
+            Ok::<_, Error>(match chain.extend(Line::read(row).ok(), saved) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(why) => ControlFlow::Break(why),
+            })
+        })?;
+        if let Some(why) = broken {
+            chain.broken = Some((chain.entries + 1, why));
+            return Ok(chain);
         }
-        let is_log = chain.entries > 0 || has_had_keys(&snapshot)?;
-        if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
+        let is_log = chain.entries > 0 || self.store.last_key()?.is_some();
+        if head(&self.store)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         } else if saved.iter().any(|saved| saved.sequence() > chain.entries) {
             let why = "is missing: the log was longer when its head was saved";
@@ -55,16 +59,13 @@ impl Vault {
     /// first entry; `None` without an entry.
     pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
         let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let row = statement.query_row([id], |row| row.get(0));
-        Ok(row.optional()?)
+        self.store.one(query, params![id], |row| row.get(0))
     }
 
     /// The newest entry.
     pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
-        let line = self.connection.query_row(&query, [], Line::read);
-        line.optional()?.map(Line::entry).transpose()
+        self.store.one(&query, &[], |row| Line::read(row)?.entry())
     }
 
     /// The newest entry of a key that satisfies the predicate.
@@ -74,15 +75,13 @@ impl Vault {
         matches: impl Fn(&Entry) -> bool,
     ) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([id])?;
-        while let Some(row) = rows.next()? {
+        self.store.scan(&query, params![id], |row| {
             let entry = Line::read(row)?.entry()?;
-            if matches(&entry) {
-                return Ok(Some(entry));
-            }
-        }
-        Ok(None)
+            Ok::<_, Error>(match matches(&entry) {
+                true => ControlFlow::Break(entry),
+                false => ControlFlow::Continue(()),
+            })
+        })
     }
 }
 
@@ -111,13 +110,4 @@ impl Chain {
         self.entries = line.sequence;
         Ok(())
     }
-}
-
-/// Whether there ever was a key, and so an entry in the log.
-fn has_had_keys(connection: &Connection) -> Result<bool, Error> {
-    let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
-    Ok(connection
-        .query_row(query, [], |_| Ok(()))
-        .optional()?
-        .is_some())
 }

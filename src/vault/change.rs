@@ -1,8 +1,9 @@
 //! Changes: each is one transaction with its log entry.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::params;
 
+use super::store::Store;
 use super::{Action, Author, AutomaticRotation, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
 use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Tail, Username};
@@ -10,7 +11,7 @@ use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Tail, Username};
 /// A change in progress; rolled back unless [`Vault::change`] commits it.
 #[derive(Debug)]
 pub struct Change<'a> {
-    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) store: &'a Store,
     pub(super) author: &'a Author,
 }
 
@@ -25,13 +26,11 @@ impl Vault {
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.begin_change()?;
-        let before = log::head(&transaction)?;
-        let outcome = work(&Change {
-            transaction: &transaction,
-            author,
-        })?;
-        let after = log::head(&transaction)?;
+        let transaction = self.store.begin_change()?;
+        let store = transaction.store();
+        let before = log::head(store)?;
+        let outcome = work(&Change { store, author })?;
+        let after = log::head(store)?;
         match transaction.commit() {
             Ok(()) => {
                 if after != before {
@@ -39,7 +38,7 @@ impl Vault {
                 }
                 Ok(outcome)
             }
-            Err(error) if after == before => Err(Error::from(error).into()),
+            Err(error) if after == before => Err(error.into()),
             Err(error) => Ok(self.resolve_commit(after, outcome, error)?),
         }
     }
@@ -53,22 +52,9 @@ impl Vault {
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.begin_change()?;
-        work(&Change {
-            transaction: &transaction,
-            author,
-        })
-    }
-
-    /// Begins a transaction.
-    fn begin_change(&mut self) -> Result<Transaction<'_>, Error> {
-        // SQLite begins a write transaction on a read-only file, and fails only at the first
-        // change.
-        if self.connection.is_readonly("main")? {
-            return Err(Error::ReadOnly);
-        }
-        let behavior = TransactionBehavior::Immediate;
-        Ok(self.connection.transaction_with_behavior(behavior)?)
+        let transaction = self.store.begin_change()?;
+        let store = transaction.store();
+        work(&Change { store, author })
     }
 
     /// The same for changes that need no action: servers see them in the vault, and exports do not
@@ -92,16 +78,16 @@ impl Vault {
         &self,
         intended: Option<(i64, [u8; 32])>,
         outcome: T,
-        error: rusqlite::Error,
+        error: Error,
     ) -> Result<T, Error> {
         self.changes.note_change_if(true);
         let again = Self::open(&self.path, self.wait);
-        match again.and_then(|vault| log::has(&vault.connection, intended)) {
+        match again.and_then(|vault| log::has(&vault.store, intended)) {
             Ok(true) if sync_folder(&self.path).is_ok() => {
                 self.changes.note_commit();
                 Ok(outcome)
             }
-            Ok(false) => Err(error.into()),
+            Ok(false) => Err(error),
             Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
         }
     }
@@ -125,14 +111,13 @@ impl Change<'_> {
 
     pub(super) fn insert(&self, key: &Key) -> Result<KeyId, Error> {
         self.expect_free(&key.name, key.username())?;
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO keys (name, kind, status, username, permission, request_limit,
+        let insert = "INSERT INTO keys (name, kind, status, username, permission, request_limit,
                description, created_at, expires_at, decoy, networks, senders, recipient_limit,
                owner)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?;
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             RETURNING id";
         let columns = Columns::of(key);
-        let id = insert.insert(params![
+        let values = params![
             key.name.as_str(),
             key.kind().into_str(),
             key.status.into_str(),
@@ -147,7 +132,8 @@ impl Change<'_> {
             columns.senders,
             columns.recipient_limit,
             columns.owner,
-        ])?;
+        ];
+        let id = self.store.only(insert, values, |row| row.get(0))?;
         if !key.labels.are_none() {
             self.write_labels(id, &key.labels)?;
         }
@@ -164,7 +150,7 @@ impl Change<'_> {
         self.exchange(before.id, &after.tail)?;
         if after.status != before.key.status {
             let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
-            self.transaction
+            self.store
                 .execute(query, params![before.id, after.status.into_str()])?;
         }
         self.log_secrets(before, after, None)
@@ -195,7 +181,7 @@ impl Change<'_> {
         self.expect_one_secret(before)?;
         self.remove_retired(before.id)?;
         let until = after.retiring.as_ref().map(|old| old.until.as_second());
-        self.transaction.execute(
+        self.store.execute(
             "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1",
             params![before.id, until],
         )?;
@@ -232,9 +218,9 @@ impl Change<'_> {
             false => Cause::Replaced,
         };
         self.remove_others(before.id, &after.tail, cause)?;
-        self.transaction.execute(
+        self.store.execute(
             "UPDATE secrets SET retires_at = NULL, retired_at = NULL WHERE key_id = ?1",
-            [before.id],
+            params![before.id],
         )?;
         self.log_secrets(before, after, rotation)
     }
@@ -253,26 +239,27 @@ impl Change<'_> {
         if !after.name.is_same(&before.key.name) {
             self.expect_free(&after.name, None)?;
         }
-        let mut update = self.transaction.prepare_cached(
-            "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
+        let update = "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
                description = ?6, expires_at = ?7, expired_at = ?8, networks = ?9, senders = ?10,
-               recipient_limit = ?11, owner = ?12 WHERE id = ?1",
-        )?;
+               recipient_limit = ?11, owner = ?12 WHERE id = ?1";
         let columns = Columns::of(after);
-        update.execute(params![
-            before.id,
-            after.name.as_str(),
-            after.status.into_str(),
-            columns.permission,
-            columns.request_limit,
-            columns.description,
-            columns.expires_at,
-            after.expired_at.map(Timestamp::as_second),
-            columns.networks,
-            columns.senders,
-            columns.recipient_limit,
-            columns.owner,
-        ])?;
+        self.store.execute(
+            update,
+            params![
+                before.id,
+                after.name.as_str(),
+                after.status.into_str(),
+                columns.permission,
+                columns.request_limit,
+                columns.description,
+                columns.expires_at,
+                after.expired_at.map(Timestamp::as_second),
+                columns.networks,
+                columns.senders,
+                columns.recipient_limit,
+                columns.owner,
+            ],
+        )?;
         if after.labels != before.key.labels {
             self.write_labels(before.id, &after.labels)?;
         }
@@ -281,7 +268,7 @@ impl Change<'_> {
             .as_ref()
             .filter(|_| after.retiring != before.key.retiring)
         {
-            self.transaction.execute(
+            self.store.execute(
                 "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1 AND retires_at IS NOT NULL",
                 params![before.id, old.until.as_second()],
             )?;
@@ -292,28 +279,23 @@ impl Change<'_> {
     /// Deletes a key and its secrets; its log entries stay.
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
         self.remove_secrets(record.id, Cause::Deleted)?;
-        self.transaction
-            .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
+        self.store
+            .execute("DELETE FROM keys WHERE id = ?1", params![record.id])?;
         self.log(record.id, Some(&record.key), None)
     }
 
     /// Makes sure that new keys get numbers above this one.
     pub(super) fn reserve_numbers(&self, last: KeyId) -> Result<(), Error> {
-        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
-        if self.transaction.execute(raise, [last])? == 0 {
-            let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('keys', ?1)";
-            self.transaction.execute(begin, [last])?;
-        }
-        Ok(())
+        self.store.reserve_keys(last)
     }
 
     /// Logs an event of the vault as a whole.
     pub fn note(&self, changes: &[Field]) -> Result<(), Error> {
-        log::append_of_vault(self.transaction, self.author, changes)
+        log::append_of_vault(self.store, self.author, changes)
     }
 
     fn set_current_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
-        let moved = self.transaction.execute(
+        let moved = self.store.execute(
             "INSERT INTO secrets (key_id, tail, digest, hash, created_at, salt)
                SELECT ?1, tail, digest, hash, ?3, randomblob(32) FROM pending WHERE tail = ?2",
             params![id, tail.as_str(), self.now().as_second()],
@@ -321,8 +303,8 @@ impl Change<'_> {
         if moved == 0 {
             return Err(Error::PendingExpired);
         }
-        self.transaction
-            .execute("DELETE FROM pending WHERE tail = ?1", [tail.as_str()])?;
+        let remove = "DELETE FROM pending WHERE tail = ?1";
+        self.store.execute(remove, params![tail.as_str()])?;
         Ok(())
     }
 
@@ -354,8 +336,7 @@ impl Change<'_> {
         name: &KeyName,
         fields: &[Field],
     ) -> Result<(), Error> {
-        let connection: &Connection = self.transaction;
-        log::append(connection, self.author, (id, name), fields)
+        log::append(self.store, self.author, (id, name), fields)
     }
 }
 

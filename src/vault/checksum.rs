@@ -3,12 +3,13 @@
 //! Each includes random bytes that are stored, and deleted, with the secret: what stays in the log
 //! cannot be used to verify guesses of a weak hash.
 
+use rusqlite::params;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use super::column::moment;
 use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
+use super::store::{Row, Store};
 use super::{Change, Error, Field, KeyId};
 use crate::key::{Key, Tail};
 use jiff::Timestamp;
@@ -34,29 +35,25 @@ pub(super) struct SecretRow {
 }
 
 /// A key's secrets.
-pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<SecretRow>, Error> {
+pub(super) fn secrets(store: &Store, id: KeyId) -> Result<Vec<SecretRow>, Error> {
     let query = format!(
         "SELECT secrets.retires_at IS NULL, secrets.retired_at, secrets.salt, {}
          FROM secrets JOIN keys ON keys.id = secrets.key_id WHERE secrets.key_id = ?1",
         COVERED_COLUMNS.join(", ")
     );
-    let mut statement = connection.prepare_cached(&query)?;
-    let mut rows = statement.query([id])?;
-    let mut secrets = Vec::new();
-    while let Some(row) = rows.next()? {
-        secrets.push(SecretRow {
+    store.all(&query, params![id], |row| {
+        Ok(SecretRow {
             tail: row.get(3)?,
             is_current: row.get(0)?,
             retired_at: moment(row, 1)?,
             checksum: checksum(row)?,
-        });
-    }
-    Ok(secrets)
+        })
+    })
 }
 
 /// The checksum of a stored secret, for the log.
-pub(super) fn of(connection: &Connection, id: KeyId, tail: &Tail) -> Result<Option<Field>, Error> {
-    let secrets = secrets(connection, id)?;
+pub(super) fn of(store: &Store, id: KeyId, tail: &Tail) -> Result<Option<Field>, Error> {
+    let secrets = secrets(store, id)?;
     let secret = secrets.iter().find(|one| one.tail == tail.as_str());
     Ok(secret.and_then(|secret| {
         let name = if secret.is_current {
@@ -79,7 +76,7 @@ fn field(name: &str, secret: &SecretRow) -> Option<Field> {
 /// SHA-256 of the random bytes, and the name and value of each column that is not null, each
 /// preceded by its length.
 fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
-    let (ValueRef::Blob(salt) | ValueRef::Text(salt)) = row.get_ref(2)? else {
+    let (ValueRef::Blob(salt) | ValueRef::Text(salt)) = row.value(2)? else {
         return Ok(None);
     };
     let mut digest = Sha256::new();
@@ -90,7 +87,7 @@ fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
     add(salt);
     for (column, name) in (3..).zip(COVERED_COLUMNS) {
         let number;
-        let value = match row.get_ref(column)? {
+        let value = match row.value(column)? {
             ValueRef::Null => continue,
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
             ValueRef::Integer(value) => {
@@ -121,7 +118,7 @@ impl Change<'_> {
         if given.is_empty() {
             return Ok(Vec::new());
         }
-        let secrets = secrets(self.transaction, id)?;
+        let secrets = secrets(self.store, id)?;
         let field_of = |(name, tail): (&str, &Tail)| {
             let secret = secrets.iter().find(|secret| secret.tail == tail.as_str())?;
             field(name, secret)

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::Error;
+use super::store::Row;
 
 /// A stored time, in whole seconds, as a timestamp.
 pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
@@ -15,9 +15,7 @@ pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
 
 /// The time in a nullable column.
 pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
-    row.get::<_, Option<i64>>(column)?
-        .map(timestamp)
-        .transpose()
+    row.get::<Option<i64>>(column)?.map(timestamp).transpose()
 }
 
 pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
@@ -25,7 +23,7 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Erro
 }
 
 pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
-    match row.get_ref(column)? {
+    match row.value(column)? {
         ValueRef::Null => Ok(None),
         value => {
             let text = value.as_str().map_err(|_| damaged(row, column))?;
@@ -36,7 +34,7 @@ pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Optio
 
 pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
     let id: i64 = row.get(0).unwrap_or_default();
-    let column = row.as_ref().column_name(column).unwrap_or("?");
+    let column = row.name(column).unwrap_or("?");
     Error::Damaged(format!(
         "key number {id} has a {column} that cannot be read"
     ))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
+use rusqlite::params;
 use strum::IntoStaticStr;
 
 use super::{Entry, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
@@ -153,8 +153,7 @@ impl<'a> ComparedVault<'a> {
     fn of(vault: &'a Vault) -> Result<Self, Error> {
         let mut related = Vec::new();
         for (field, table, column, value) in RELATED_COLUMNS {
-            let main = Some("main");
-            if vault.connection.column_exists(main, table, column)? {
+            if vault.store.has_column(table, column)? {
                 let query = format!("SELECT {value} FROM {table} WHERE key_id = ?1");
                 related.push((field, query));
             }
@@ -207,9 +206,10 @@ impl<'a> ComparedVault<'a> {
     fn facts(&self, id: KeyId) -> Result<Vec<(&'static str, String)>, Error> {
         let mut facts = Vec::new();
         for (field, query) in &self.related {
-            let mut statement = self.vault.connection.prepare_cached(query)?;
-            let value: Option<Option<String>> =
-                statement.query_row([id], |row| row.get(0)).optional()?;
+            let value = self
+                .vault
+                .store
+                .one(query, params![id], |row| row.get::<Option<String>>(0))?;
             facts.extend(value.flatten().map(|value| (*field, value)));
         }
         Ok(facts)

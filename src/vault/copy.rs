@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::store::Store;
 use super::{Error, Vault, location, log, migrations, schema};
 use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
@@ -92,9 +93,9 @@ impl Vault {
             return Ok(());
         }
         let other = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        match log::origin(&other) {
+        match log::origin(&Store::Sqlite(other)) {
             Ok(None) => Ok(()),
-            Ok(origin) if origin == log::origin(&self.connection)? => Ok(()),
+            Ok(origin) if origin == log::origin(&self.store)? => Ok(()),
             Ok(_) => Err(Error::OfAnotherVault(path.to_owned())),
             Err(_) => Err(Error::InTheWay(path.to_owned())),
         }
@@ -112,8 +113,8 @@ impl Vault {
         // Nobody else has the file yet, and it is synced once the vault is unlocked.
         target.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
         let head = self.snapshot(|vault| {
-            let head = log::head(&vault.connection);
-            copy_pages(&vault.connection, &mut target)?;
+            let head = log::head(&vault.store);
+            copy_pages(vault.store.sqlite(), &mut target)?;
             // If the vault is damaged, even this may be unreadable.
             Ok::<_, Error>(head.unwrap_or_default())
         })?;
@@ -178,7 +179,7 @@ fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Er
     let vault = Vault::of(connection, path.to_owned());
     vault.check_integrity()?;
     let chain = vault.verify_log()?;
-    let found = log::head(&vault.connection)?;
+    let found = log::head(&vault.store)?;
     if found != head {
         return Err(Error::Damaged(
             "the copy does not match the original".to_owned(),

@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, ToSql, params};
+use rusqlite::{ToSql, params};
 
 use super::column::{damaged, parsed, timestamp};
+use super::store::Row;
 use super::{Cause, Change, Error, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, KeyName, Kind, Tail};
 
@@ -61,11 +62,7 @@ impl Vault {
             "SELECT key_id, tail, digest, key, kind, cause, died_at FROM dead_secrets
              WHERE {condition} ORDER BY died_at DESC LIMIT 1"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let found = statement
-            .query_row([value], |row| Ok(dead(row)))
-            .optional()?;
-        found.transpose()
+        self.store.one(&query, &[value], dead)
     }
 
     /// A dead secret of a deleted key.
@@ -80,16 +77,18 @@ impl Vault {
                      FROM secrets JOIN keys ON keys.id = key_id WHERE digest IS NOT NULL
                      UNION ALL SELECT key_id, tail, digest, key, kind, cause, died_at
                      FROM dead_secrets";
-        let Ok(mut statement) = self.connection.prepare(query) else {
-            return Vec::new();
-        };
-        let rows = statement.query_map([now.as_second()], |row| Ok(dead(row).ok()));
-        rows.map_or_else(|_| Vec::new(), |rows| rows.flatten().flatten().collect())
+        let mut found = Vec::new();
+        // What cannot be read ends the list.
+        let _ = self.store.each(query, params![now.as_second()], |row| {
+            found.extend(dead(row).ok());
+            Ok(())
+        });
+        found
     }
 }
 
 fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
-    let digest = row.get_ref(2)?.as_blob().ok().and_then(Digest::from_bytes);
+    let digest = row.value(2)?.as_blob().ok().and_then(Digest::from_bytes);
     Ok(DeadSecret {
         tail: parsed(row, 1)?,
         digest: digest.ok_or_else(|| damaged(row, 2))?,
@@ -128,27 +127,29 @@ impl Change<'_> {
     /// Forgets all dead secrets of a key: they are unknown if presented.
     pub fn forget_dead(&self, id: KeyId) -> Result<(), Error> {
         let forget = "DELETE FROM dead_secrets WHERE key_id = ?1";
-        self.transaction.execute(forget, [id])?;
+        self.store.execute(forget, params![id])?;
         Ok(())
     }
 
     /// Adds the dead secrets of another vault, except for those that keys of this one have.
     pub(super) fn import_dead(&self, dead: &[DeadSecret]) -> Result<(), Error> {
-        let mut adopt = self.transaction.prepare_cached(
-            "INSERT OR IGNORE INTO dead_secrets (tail, digest, key_id, key, kind, cause, died_at)
+        let adopt = "INSERT INTO dead_secrets (tail, digest, key_id, key, kind, cause, died_at)
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-             WHERE NOT EXISTS (SELECT 1 FROM secrets WHERE tail = ?1)",
-        )?;
+             WHERE NOT EXISTS (SELECT 1 FROM secrets WHERE tail = ?1)
+             ON CONFLICT (tail) DO NOTHING";
         for secret in dead {
-            adopt.execute(params![
-                secret.tail.as_str(),
-                secret.digest.as_bytes(),
-                secret.key_id,
-                secret.name.as_str(),
-                secret.kind.into_str(),
-                secret.cause.into_str(),
-                secret.died_at.as_second(),
-            ])?;
+            self.store.execute(
+                adopt,
+                params![
+                    secret.tail.as_str(),
+                    secret.digest.as_bytes(),
+                    secret.key_id,
+                    secret.name.as_str(),
+                    secret.kind.into_str(),
+                    secret.cause.into_str(),
+                    secret.died_at.as_second(),
+                ],
+            )?;
         }
         Ok(())
     }
@@ -160,38 +161,34 @@ impl Change<'_> {
         cause: impl Fn(&RemovedSecret) -> Option<Cause>,
     ) -> Result<(), Error> {
         let query = "SELECT tail, retires_at, retired_at FROM secrets WHERE key_id = ?1";
-        let mut statement = self.transaction.prepare_cached(query)?;
-        let secrets = statement.query_map([id], |row| {
+        let secrets = self.store.all(query, params![id], |row| {
             Ok(RemovedSecret {
                 tail: row.get(0)?,
                 retires_at: row.get(1)?,
                 retired_at: row.get(2)?,
             })
         })?;
-        let secrets: Vec<RemovedSecret> = secrets.collect::<Result<_, _>>()?;
         // Without its digest, a secret could not be recognized.
-        let mut keep = self.transaction.prepare_cached(
-            "INSERT OR REPLACE INTO dead_secrets
+        let keep = "INSERT INTO dead_secrets
                (tail, digest, key_id, key, kind, cause, died_at)
              SELECT tail, digest, key_id, name, kind, ?2, ?3
              FROM secrets JOIN keys ON keys.id = key_id
-             WHERE tail = ?1 AND digest IS NOT NULL",
-        )?;
-        let remove = "DELETE FROM secrets WHERE tail = ?1";
-        let mut remove = self.transaction.prepare_cached(remove)?;
+             WHERE tail = ?1 AND digest IS NOT NULL
+             ON CONFLICT (tail) DO UPDATE SET digest = excluded.digest, key_id = excluded.key_id,
+               key = excluded.key, kind = excluded.kind, cause = excluded.cause,
+               died_at = excluded.died_at";
+        let now = self.now().as_second();
         for secret in secrets {
             if let Some(cause) = cause(&secret) {
-                keep.execute(params![
-                    secret.tail,
-                    cause.into_str(),
-                    self.now().as_second()
-                ])?;
-                remove.execute([secret.tail])?;
+                self.store
+                    .execute(keep, params![secret.tail, cause.into_str(), now])?;
+                let remove = "DELETE FROM secrets WHERE tail = ?1";
+                self.store.execute(remove, params![secret.tail])?;
             }
         }
         let forget = "DELETE FROM dead_secrets WHERE died_at < ?1";
-        let mut forget = self.transaction.prepare_cached(forget)?;
-        forget.execute([self.author.dead_retention_start.as_second()])?;
+        let start = self.author.dead_retention_start.as_second();
+        self.store.execute(forget, params![start])?;
         Ok(())
     }
 }

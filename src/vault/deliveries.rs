@@ -2,7 +2,7 @@
 //! known, and what was delivered nowhere has no destination.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::column::timestamp;
 use super::{Change, Error, KeyId, Vault};
@@ -25,17 +25,13 @@ impl Vault {
         let query =
             "SELECT destination, delivered_at, server FROM deliveries JOIN secrets USING (tail)
                      WHERE key_id = ?1 AND retires_at IS NULL";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let Some((destination, at, server)) = found.optional()? else {
-            return Ok(None);
-        };
-        let at = timestamp(at)?;
-        Ok(Some(LastDelivery {
-            destination,
-            at,
-            server,
-        }))
+        self.store.one(query, params![id], |row| {
+            Ok(LastDelivery {
+                destination: row.get(0)?,
+                at: timestamp(row.get(1)?)?,
+                server: row.get(2)?,
+            })
+        })
     }
 }
 
@@ -48,12 +44,14 @@ impl Change<'_> {
         destination: &str,
         server: Option<&str>,
     ) -> Result<(), Error> {
-        let remember = "INSERT OR REPLACE INTO deliveries (tail, destination, delivered_at, server)
+        let remember = "INSERT INTO deliveries (tail, destination, delivered_at, server)
                         SELECT tail, ?2, ?3, ?4 FROM secrets JOIN keys ON id = key_id
-                        WHERE name = ?1 AND retires_at IS NULL";
-        let mut remember = self.transaction.prepare_cached(remember)?;
+                        WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE AND retires_at IS NULL
+                        ON CONFLICT (tail) DO UPDATE SET destination = excluded.destination,
+                          delivered_at = excluded.delivered_at, server = excluded.server";
         let now = self.now().as_second();
-        remember.execute(params![name.as_str(), destination, now, server])?;
+        let values = params![name.as_str(), destination, now, server];
+        self.store.execute(remember, values)?;
         Ok(())
     }
 
@@ -61,9 +59,9 @@ impl Change<'_> {
     pub fn remember_server(&self, name: &KeyName, server: Option<&str>) -> Result<(), Error> {
         let remember = "UPDATE deliveries SET server = ?2 WHERE tail IN
                         (SELECT tail FROM secrets JOIN keys ON id = key_id
-                         WHERE name = ?1 AND retires_at IS NULL)";
-        let mut remember = self.transaction.prepare_cached(remember)?;
-        remember.execute(params![name.as_str(), server])?;
+                         WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE AND retires_at IS NULL)";
+        self.store
+            .execute(remember, params![name.as_str(), server])?;
         Ok(())
     }
 }

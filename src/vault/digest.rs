@@ -38,8 +38,8 @@ impl Change<'_> {
         };
         let hash = secret.verifier.hash();
         let kept = hash.filter(|_| found.key.kind() == Kind::Smtp);
-        let changed = self.transaction.execute(
-            "UPDATE secrets SET digest = ?2, hash = ?3, salt = ifnull(salt, randomblob(32))
+        let changed = self.store.execute(
+            "UPDATE secrets SET digest = ?2, hash = ?3, salt = coalesce(salt, randomblob(32))
              WHERE key_id = ?4 AND tail = ?1 AND digest IS NULL AND hash = ?5",
             params![
                 secret.tail.as_str(),
@@ -52,7 +52,7 @@ impl Change<'_> {
         if changed == 0 {
             return Ok(());
         }
-        let checksum = checksum::of(self.transaction, found.id, &secret.tail)?;
+        let checksum = checksum::of(self.store, found.id, &secret.tail)?;
         let told = Field {
             field: DIGEST_FIELD.to_owned(),
             from: None,

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
 use crate::key::{Key, KeyName, Retiring, Tail};
+use crate::vault::store::Store;
 use crate::vault::{
-    Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, column, keys, log, migrations,
+    Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, column, keys, log,
 };
 
 /// The first schema that records ends.
@@ -32,7 +33,7 @@ const ENDED: &str = "SELECT id FROM (
     UNION ALL
     SELECT key_id, retires_at FROM secrets
     WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at <= ?1
-  ) GROUP BY id ORDER BY max(ended_at) DESC";
+  ) AS ended GROUP BY id ORDER BY max(ended_at) DESC";
 
 /// Keys with an end recorded that, by the current clock, is in the future.
 const AHEAD: &str = "SELECT id FROM keys WHERE expired_at IS NOT NULL AND expires_at > ?1
@@ -44,7 +45,7 @@ const NEXT_END: &str = "SELECT min(ends_at) FROM (
     WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at > ?1
     UNION ALL
     SELECT min(retires_at) FROM secrets
-    WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at > ?1)";
+    WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at > ?1) AS ends";
 
 /// The key that has a secret.
 const OWNER: &str = "SELECT key_id FROM secrets WHERE tail = ?1";
@@ -73,7 +74,7 @@ impl Vault {
         if !self.has_ends_to_note(now)? {
             return Ok(true);
         }
-        let ids = ids(&self.connection, ENDED, now, BATCH_SIZE)?;
+        let ids = ids(&self.store, ENDED, now, BATCH_SIZE)?;
         let is_all = ids.len() < BATCH_SIZE as usize;
         let found = ids.iter().find(|&&id| self.by_id(id).is_ok());
         if found.is_some() {
@@ -116,14 +117,13 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(false);
         }
-        let mut statement = self.connection.prepare_cached(ANY_ENDED)?;
-        Ok(statement.query_row([now.as_second()], |row| row.get(0))?)
+        self.store
+            .only(ANY_ENDED, params![now.as_second()], |row| row.get(0))
     }
 
     /// Whether the schema records ends: a vault that could not be migrated does not.
     fn has_ends(&self) -> Result<bool, Error> {
-        let (version, _) = migrations::versions(&self.connection)?;
-        Ok(version >= FIRST_SCHEMA)
+        Ok(self.schema_version()? >= FIRST_SCHEMA)
     }
 
     /// The time of the next end after that time that is not recorded yet.
@@ -131,14 +131,16 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(None);
         }
-        let mut statement = self.connection.prepare_cached(NEXT_END)?;
-        statement.query_row([after.as_second()], |row| Ok(column::moment(row, 0)))?
+        self.store
+            .only(NEXT_END, params![after.as_second()], |row| {
+                column::moment(row, 0)
+            })
     }
 
     /// Whether a clock has been accepted since the log had this head, or the log is that of a
     /// restored backup.
     pub fn has_accepted_clock(&self, since: Head) -> Result<bool, Error> {
-        has_accepted_clock(&self.connection, since)
+        has_accepted_clock(&self.store, since)
     }
 
     /// The keys with an end recorded that, by the current clock, is in the future: one of the two
@@ -147,7 +149,7 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(Vec::new());
         }
-        let ids = ids(&self.connection, AHEAD, now, -1)?;
+        let ids = ids(&self.store, AHEAD, now, i64::MAX)?;
         // An unreadable key is reported when it is needed.
         let records = ids.into_iter().filter_map(|id| self.by_id(id).ok());
         Ok(records.flatten().collect())
@@ -182,7 +184,7 @@ impl Change<'_> {
         let now = self.now();
         for &id in ids {
             // An unreadable key is reported when it is needed.
-            if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
+            if let Ok(Some(found)) = keys::by_id(self.store, id) {
                 self.write_ends(&found, &with_ends_recorded(&found.key, now))?;
             }
         }
@@ -194,17 +196,16 @@ impl Change<'_> {
         all: impl Iterator<Item = &'a ObservedEnd>,
         since: Option<Head>,
     ) -> Result<(), Error> {
-        let has_accepted = |head| has_accepted_clock(self.transaction, head);
+        let has_accepted = |head| has_accepted_clock(self.store, head);
         if since.map_or(Ok(false), has_accepted)? {
             return Ok(());
         }
         for seen in all {
-            let mut owner = self.transaction.prepare_cached(OWNER)?;
-            let owner = owner.query_row([seen.tail.as_str()], |row| row.get(0));
-            let Some(id) = owner.optional()? else {
+            let tail = params![seen.tail.as_str()];
+            let Some(id) = self.store.one(OWNER, tail, |row| row.get(0))? else {
                 continue;
             };
-            if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
+            if let Ok(Some(found)) = keys::by_id(self.store, id) {
                 self.write_ends(&found, &seen.with_end_recorded(&found.key))?;
             }
         }
@@ -214,9 +215,9 @@ impl Change<'_> {
     fn forget_early_ends(&self, told: &BTreeSet<KeyId>) -> Result<Vec<KeyName>, Error> {
         let now = self.now();
         let mut names = Vec::new();
-        let ahead = ids(self.transaction, AHEAD, now, -1)?;
+        let ahead = ids(self.store, AHEAD, now, i64::MAX)?;
         for id in ahead.into_iter().filter(|id| told.contains(id)) {
-            if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
+            if let Ok(Some(found)) = keys::by_id(self.store, id) {
                 self.write_ends(&found, &without_early_end(&found.key, now))?;
                 names.push(found.key.name);
             }
@@ -230,15 +231,14 @@ impl Change<'_> {
             return Ok(());
         }
         let seconds = |seen: Option<Timestamp>| seen.map(Timestamp::as_second);
-        let mut expired = self
-            .transaction
-            .prepare_cached("UPDATE keys SET expired_at = ?2 WHERE id = ?1")?;
-        expired.execute(params![before.id, seconds(after.expired_at)])?;
-        let mut retired = self.transaction.prepare_cached(
-            "UPDATE secrets SET retired_at = ?2 WHERE key_id = ?1 AND retires_at IS NOT NULL",
-        )?;
+        let expired = "UPDATE keys SET expired_at = ?2 WHERE id = ?1";
+        self.store
+            .execute(expired, params![before.id, seconds(after.expired_at)])?;
+        let retired =
+            "UPDATE secrets SET retired_at = ?2 WHERE key_id = ?1 AND retires_at IS NOT NULL";
         let retired_at = after.retiring.as_ref().and_then(|old| old.retired_at);
-        retired.execute(params![before.id, seconds(retired_at)])?;
+        self.store
+            .execute(retired, params![before.id, seconds(retired_at)])?;
         self.log_with(before.id, Some(&before.key), Some(after), &[])
     }
 }
@@ -262,14 +262,13 @@ impl ObservedEnd {
     }
 }
 
-fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Error> {
-    if !log::has(connection, Some(since))? {
+fn has_accepted_clock(store: &Store, since: Head) -> Result<bool, Error> {
+    if !log::has(store, Some(since))? {
         return Ok(true);
     }
     let query = "SELECT EXISTS (SELECT 1 FROM log WHERE sequence > ?1 AND command = ?2)";
-    let mut statement = connection.prepare_cached(query)?;
     let accepts = params![since.0, Action::Doctor.into_str()];
-    Ok(statement.query_row(accepts, |row| row.get(0))?)
+    store.only(query, accepts, |row| row.get(0))
 }
 
 /// The key with all ends by `now` recorded.
@@ -304,17 +303,10 @@ fn without_early_end(key: &Key, now: Timestamp) -> Key {
     }
 }
 
-/// The keys that a query returns, up to a maximum; -1 is all.
-fn ids(
-    connection: &Connection,
-    query: &str,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<KeyId>, Error> {
-    let query = format!("SELECT * FROM ({query}) LIMIT ?2");
-    let mut statement = connection.prepare_cached(&query)?;
-    let ids = statement.query_map(params![now.as_second(), most], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+/// The keys that a query returns, up to a maximum.
+fn ids(store: &Store, query: &str, now: Timestamp, most: i64) -> Result<Vec<KeyId>, Error> {
+    let query = format!("SELECT id FROM ({query}) AS found LIMIT ?2");
+    store.all(&query, params![now.as_second(), most], |row| row.get(0))
 }
 
 #[cfg(test)]

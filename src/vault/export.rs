@@ -1,10 +1,14 @@
 //! Reads all valid secrets with their hashes, for servers that cannot read the vault.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::params;
 
 use super::keys::{COLUMNS, WIDTH, record};
 use super::log;
+use super::pages::CURRENT_SECRETS;
+use super::store::Row;
 use super::{Error, Record, Vault};
 use crate::key::{Digest, Kind, Tail};
 
@@ -39,7 +43,7 @@ impl ValidSecret {
 impl Vault {
     /// The identity of this vault and its backups; `None` before its first entry.
     pub fn mark(&self) -> Result<Option<String>, Error> {
-        let origin = log::origin(&self.connection)?;
+        let origin = log::origin(&self.store)?;
         Ok(origin.map(|hash| base16ct::lower::encode_string(&hash[..VAULT_MARK_LENGTH])))
     }
 
@@ -53,16 +57,10 @@ impl Vault {
     ) -> Result<(), E> {
         let query = format!(
             "SELECT {COLUMNS}, secrets.digest, secrets.hash, retiring.digest, retiring.hash
-             FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
-             LEFT JOIN secrets AS retiring
-               ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
-             WHERE +secrets.retires_at IS NULL AND (?1 IS NULL OR keys.kind = ?1)
-             ORDER BY secrets.key_id"
+             FROM {CURRENT_SECRETS} AND (?1 IS NULL OR keys.kind = ?1) ORDER BY secrets.key_id"
         );
-        let mut statement = self.connection.prepare(&query).map_err(Error::from)?;
         let kind = kind.map(<&str>::from);
-        let mut rows = statement.query([kind]).map_err(Error::from)?;
-        while let Some(row) = rows.next().map_err(Error::from)? {
+        self.store.scan(&query, params![kind], |row| {
             match valid_secrets(row, now) {
                 Ok(valid_secrets) => valid_secrets
                     .into_iter()
@@ -70,7 +68,8 @@ impl Vault {
                     .try_for_each(|one| take(Ok(one)))?,
                 Err(error) => take(Err(error))?,
             }
-        }
+            Ok::<_, E>(ControlFlow::<()>::Continue(()))
+        })?;
         Ok(())
     }
 }
@@ -103,12 +102,12 @@ fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 
 
 /// A hash that fits on one line, whatever was written to the vault.
 fn hash(row: &Row<'_>, column: usize) -> Result<Option<String>, Error> {
-    let Some(text) = row.get::<_, Option<String>>(column)? else {
+    let Some(text) = row.get::<Option<String>>(column)? else {
         return Ok(None);
     };
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if text.is_empty() || !text.bytes().all(is_plain) {
-        let id = row.get::<_, i64>(0)?;
+        let id = row.get::<i64>(0)?;
         let message = format!("key number {id} has a hash that cannot be read");
         return Err(Error::Damaged(message));
     }

@@ -1,20 +1,19 @@
 //! Terms that were computed from a clock that was ahead: they end later than intended.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use strum::VariantArray;
 
 use crate::key::Key;
-use crate::vault::{Error, KeyId, Record, Vault, column};
+use crate::vault::{Error, Field, KeyId, Record, Vault, column};
 
 /// The keys with log entries after a time.
 const LOGGED_AFTER: &str = "SELECT DISTINCT key_id FROM log WHERE at > ?1 ORDER BY key_id";
 
-/// When a field of a key was last set, by the clock at that time.
-const SET_AT: &str = "SELECT at FROM log
-  WHERE key_id = ?1 AND json_valid(change)
-    AND EXISTS (SELECT 1 FROM json_each(change) WHERE value ->> 'field' = ?2)
-  ORDER BY sequence DESC LIMIT 1";
+/// When what of a key was set, by the clock at that time.
+const SET: &str = "SELECT at, change FROM log WHERE key_id = ?1 ORDER BY sequence DESC";
 
 /// A term that was computed from a time in the future.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +60,10 @@ impl Vault {
     /// The unfinished terms at `now` that were computed from a time after `latest`, the last that
     /// counts as past.
     pub fn terms_ahead(&self, now: Timestamp, latest: Timestamp) -> Result<Vec<TermAhead>, Error> {
-        let mut statement = self.connection.prepare_cached(LOGGED_AFTER)?;
-        let ids = statement.query_map([latest.as_second()], |row| row.get(0))?;
-        let ids: Vec<KeyId> = ids.collect::<Result<_, _>>()?;
+        let latest_second = latest.as_second();
+        let ids: Vec<KeyId> = self
+            .store
+            .all(LOGGED_AFTER, params![latest_second], |row| row.get(0))?;
         let mut found = Vec::new();
         for id in ids {
             // An unreadable key is reported when it is needed.
@@ -99,8 +99,14 @@ impl Vault {
     }
 
     fn set_at(&self, id: KeyId, field: &str) -> Result<Option<Timestamp>, Error> {
-        let mut statement = self.connection.prepare_cached(SET_AT)?;
-        let set_at = statement.query_row(params![id, field], |row| Ok(column::moment(row, 0)));
-        Ok(set_at.optional()?.transpose()?.flatten())
+        self.store.scan(SET, params![id], |row| {
+            // An entry that cannot be read is reported elsewhere.
+            let change = serde_json::from_str::<Vec<Field>>(&row.get::<String>(1)?);
+            let is_set = change.is_ok_and(|change| change.iter().any(|set| set.field == field));
+            Ok::<_, Error>(match is_set {
+                true => ControlFlow::Break(column::timestamp(row.get(0)?)?),
+                false => ControlFlow::Continue(()),
+            })
+        })
     }
 }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::column::timestamp;
 use super::copy::{copy_pages, open, with_end};
-use super::store::configure;
+use super::opened::configure;
 use super::{ChangeWatch, Error, Vault, keys, location, migrations, schema};
 use crate::files;
 use crate::key::{AfterCommand, Grace, Hash, Period, Term, Verifier};
@@ -119,9 +119,9 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault,
     let mut memory = Connection::open_in_memory()?;
     copy_pages(&file, &mut memory)?;
     configure(&memory)?;
-    let mut vault = Vault::of(memory, path.to_owned());
+    let vault = Vault::of(memory, path.to_owned());
     // A damaged vault may fail to migrate; it is inspected as it is.
-    let _ = migrations::migrate_own(&mut vault.connection);
+    let _ = migrations::migrate_own(vault.store.sqlite());
     Ok(InspectedVault {
         vault,
         schema,
@@ -135,8 +135,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Foreign`], or if the vault cannot be read.
     pub fn expect_no_foreign_schema(&self) -> Result<(), Error> {
-        let (version, _) = migrations::versions(&self.connection)?;
-        schema::expect(&self.connection, version)
+        schema::expect(self.store.sqlite(), self.schema_version()?)
     }
 
     /// Makes sure that every page, index and reference is intact, however large the vault is.
@@ -146,12 +145,10 @@ impl Vault {
     pub fn check_pages(&self) -> Result<(), Error> {
         self.check_integrity()?;
         let query = "SELECT DISTINCT \"table\", parent FROM pragma_foreign_key_check";
-        let mut statement = self.connection.prepare(query)?;
-        let orphans = statement.query_map([], |row| {
+        let orphans = self.store.all(query, &[], |row| {
             let (table, parent): (String, String) = (row.get(0)?, row.get(1)?);
             Ok(format!("{table} without {parent}"))
         })?;
-        let orphans: Vec<String> = orphans.collect::<Result<_, _>>()?;
         match orphans.as_slice() {
             [] => Ok(()),
             _ => Err(Error::Damaged(format!(
@@ -166,8 +163,8 @@ impl Vault {
         let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
         let before = now.as_second() - PENDING_LIFETIME;
         let (oldest, count): (Option<i64>, i64) =
-            self.connection
-                .query_row(query, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            self.store
+                .only(query, params![before], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let oldest = oldest.map(timestamp).transpose()?;
         Ok(oldest.map(|oldest| (oldest, count)))
     }
@@ -175,26 +172,22 @@ impl Vault {
     /// The secrets whose hashes are too costly or too cheap to check.
     pub fn weak_hashes(&self) -> Result<Vec<WeakHash>, Error> {
         let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
-                     LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
-        let mut statement = self.connection.prepare(query)?;
-        let mut rows = statement.query([])?;
-        let mut odd = Vec::new();
-        while let Some(row) = rows.next()? {
+                     LEFT JOIN keys ON keys.id = secrets.key_id
+                     ORDER BY keys.name COLLATE NOCASE";
+        let found = self.store.all(query, &[], |row| {
             let name: Option<String> = row.get(0)?;
             let verifier = keys::verifier(row, 1).ok();
             let hash = verifier.as_ref().and_then(Verifier::hash);
             // A hash beside a digest is only for mail servers, which would refuse it.
-            let is_hash_lost = hash.is_none() && row.get_ref(2)? != ValueRef::Null;
+            let is_hash_lost = hash.is_none() && row.value(2)? != ValueRef::Null;
             let is_refused = verifier.is_none() || is_hash_lost;
-            if !is_refused && !hash.is_some_and(Hash::is_cheap) {
-                continue;
-            }
-            odd.push(WeakHash {
+            let is_weak = is_refused || hash.is_some_and(Hash::is_cheap);
+            Ok(is_weak.then(|| WeakHash {
                 key: name.unwrap_or_else(|| "?".to_owned()),
                 is_refused,
-            });
-        }
-        Ok(odd)
+            }))
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The keys with an imported password that Dovecot 2.4 refuses.
@@ -202,18 +195,14 @@ impl Vault {
         // Imported hashes are preceded by their scheme in braces.
         let query = "SELECT keys.name, secrets.hash FROM secrets
                      JOIN keys ON keys.id = secrets.key_id
-                     WHERE substr(secrets.hash, 1, 1) = '{' ORDER BY keys.name";
-        let mut statement = self.connection.prepare(query)?;
-        let mut rows = statement.query([])?;
-        let mut refused = Vec::new();
-        while let Some(row) = rows.next()? {
-            let hash = row.get_ref(1)?.as_str().unwrap_or_default();
+                     WHERE substr(secrets.hash, 1, 1) = '{' ORDER BY keys.name COLLATE NOCASE";
+        let found = self.store.all(query, &[], |row| {
+            let hash = row.value(1)?.as_str().unwrap_or_default();
             let hash = hash.parse::<Hash>();
-            if hash.is_ok_and(|hash| hash.is_refused_by_dovecot_2_4()) {
-                refused.push(row.get(0)?);
-            }
-        }
-        Ok(refused)
+            let is_refused = hash.is_ok_and(|hash| hash.is_refused_by_dovecot_2_4());
+            is_refused.then(|| row.get(0)).transpose()
+        })?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// The invalid policies of keys: their names and values.
@@ -230,9 +219,9 @@ impl Vault {
                 "SELECT name, {column} FROM policies JOIN keys ON id = key_id
                  WHERE {column} IS NOT NULL"
             );
-            let mut statement = self.connection.prepare(&query)?;
-            let policies = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let policies: Vec<(String, String)> = policies.collect::<Result<_, _>>()?;
+            let policies: Vec<(String, String)> = self
+                .store
+                .all(&query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
             odd.extend(policies.into_iter().filter(|(_, text)| !is_valid(text)));
         }
         Ok(odd)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Change, Error, Field, KeyId, StoredSecret, Vault, migrations};
+use super::{Change, Error, Field, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
 /// The first schema with imported passwords.
@@ -16,16 +16,16 @@ impl Vault {
     /// If the vault cannot be read or the hash is too costly to check.
     pub fn imported(&self, login: &str) -> Result<Option<StoredSecret>, Error> {
         // A vault that could not be migrated has none.
-        match migrations::versions(&self.connection)? {
-            (version, _) if version < FIRST_SCHEMA => Ok(None),
-            _ => self.secret_where("login", login),
+        match self.schema_version()? >= FIRST_SCHEMA {
+            true => self.secret_where("presented.login COLLATE NOCASE = ?1 COLLATE NOCASE", login),
+            false => Ok(None),
         }
     }
 
     /// Keeps the next change in memory until it is committed, however large it is: otherwise SQLite
     /// would lock out readers from its first write to the file on.
     pub fn buffer_changes(&self) -> Result<(), Error> {
-        Ok(self.connection.execute_batch("PRAGMA cache_spill = OFF")?)
+        self.store.buffer_changes()
     }
 }
 
@@ -52,11 +52,8 @@ impl Change<'_> {
         let id = self.insert(key)?;
         let complete = "UPDATE secrets SET login = ?2, created_at = ?3 WHERE key_id = ?1";
         let login = login_of(key, &key.tail);
-        self.transaction.prepare_cached(complete)?.execute(params![
-            id,
-            login,
-            secret_at.as_second()
-        ])?;
+        self.store
+            .execute(complete, params![id, login, secret_at.as_second()])?;
         if let Some((old, secret)) = key.retiring.as_ref().zip(old) {
             self.import_old(id, key, old, secret)?;
         }
@@ -77,7 +74,7 @@ impl Change<'_> {
         secret: &Verifier,
     ) -> Result<(), Error> {
         self.expect_new_secret(key, &old.tail)?;
-        self.transaction.execute(
+        self.store.execute(
             "INSERT INTO secrets (key_id, tail, digest, hash, created_at, retires_at, login, salt)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, randomblob(32))",
             params![
@@ -94,9 +91,8 @@ impl Change<'_> {
     }
 
     fn expect_no_password(&self, login: &Username) -> Result<(), Error> {
-        let query = "SELECT 1 FROM secrets WHERE login = ?1";
-        let mut statement = self.transaction.prepare_cached(query)?;
-        match statement.exists([login.as_str()])? {
+        let query = "SELECT 1 FROM secrets WHERE login COLLATE NOCASE = ?1 COLLATE NOCASE";
+        match self.store.exists(query, params![login.as_str()])? {
             true => Err(Error::PasswordTaken(login.clone())),
             false => Ok(()),
         }
@@ -104,8 +100,7 @@ impl Change<'_> {
 
     fn expect_new_secret(&self, key: &Key, tail: &Tail) -> Result<(), Error> {
         let query = "SELECT 1 FROM secrets WHERE tail = ?1";
-        let mut statement = self.transaction.prepare_cached(query)?;
-        match statement.exists([tail.as_str()])? {
+        match self.store.exists(query, params![tail.as_str()])? {
             true => Err(Error::SecretTaken(key.name.clone())),
             false => Ok(()),
         }

@@ -1,11 +1,12 @@
 //! Reads keys by name and by tail.
 
+use rusqlite::params;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
 
 use jiff::Timestamp;
 
 use super::column::{moment, optional, parsed, timestamp};
+use super::store::{Row, Store};
 use super::{Error, Vault};
 use crate::key::{
     Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Tail, Verifier,
@@ -18,7 +19,7 @@ pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, ke
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
      keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at, keys.expired_at, \
      retiring.retired_at, keys.decoy, keys.networks, keys.senders, keys.recipient_limit, \
-     keys.owner, (SELECT group_concat(labels.name || '=' || labels.value, ',') FROM labels \
+     keys.owner, (SELECT string_agg(labels.name || '=' || labels.value, ',') FROM labels \
        WHERE labels.key_id = keys.id) AS labels";
 
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
@@ -108,7 +109,7 @@ impl Vault {
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none.
     pub fn find(&self, name: &KeyName) -> Result<Record, Error> {
-        find(&self.connection, name)
+        find(&self.store, name)
     }
 
     /// The secret with that tail, and its key.
@@ -116,7 +117,7 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read or the hash is too costly to check.
     pub fn presented(&self, tail: &Tail) -> Result<Option<StoredSecret>, Error> {
-        self.secret_where("tail", tail.as_str())
+        self.secret_where("presented.tail = ?1", tail.as_str())
     }
 
     /// A page of secrets of the keys after this one, in the order of their numbers, without
@@ -127,34 +128,28 @@ impl Vault {
              WHERE presented.key_id > ?1 AND keys.id = presented.key_id
              ORDER BY presented.key_id LIMIT {PAGE_SIZE}"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([last])?;
-        let mut secrets = Vec::new();
-        while let Some(row) = rows.next()? {
-            secrets.extend(presented(row).ok());
-        }
-        Ok(secrets)
+        let secrets = self
+            .store
+            .all(&query, params![last], |row| Ok(presented(row).ok()))?;
+        Ok(secrets.into_iter().flatten().collect())
     }
 
-    /// The secret with this value in a column.
+    /// The secret that satisfies a condition on a value.
     pub(super) fn secret_where(
         &self,
-        column: &str,
+        condition: &str,
         value: &str,
     ) -> Result<Option<StoredSecret>, Error> {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
-             WHERE presented.{column} = ?1 AND keys.id = presented.key_id"
+             WHERE {condition} AND keys.id = presented.key_id"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([value])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        presented(row).map(Some).map_err(|error| {
-            let name = row.get_ref(1).ok();
-            let name = name.and_then(|name| name.as_bytes().ok());
-            error.of_key(&String::from_utf8_lossy(name.unwrap_or_default()))
+        self.store.one(&query, params![value], |row| {
+            presented(row).map_err(|error| {
+                let name = row.value(1).ok();
+                let name = name.and_then(|name| name.as_bytes().ok());
+                error.of_key(&String::from_utf8_lossy(name.unwrap_or_default()))
+            })
         })
     }
 
@@ -169,72 +164,61 @@ impl Vault {
     pub fn of_username(&self, username: &str) -> Result<Option<Record>, Error> {
         let query = format!(
             "SELECT {COLUMNS} FROM {SOURCE}
-             WHERE keys.username = ?1 AND instr(keys.username, '@') = 0"
+             WHERE keys.username COLLATE NOCASE = ?1 COLLATE NOCASE
+               AND instr(keys.username, '@') = 0"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let found = statement
-            .query_row([username], |row| Ok(record(row)))
-            .optional()?;
-        found.transpose()
+        self.store.one(&query, params![username], record)
     }
 
     /// The names of all keys with this username or shared login.
     pub fn names_of_username(&self, username: &str) -> Result<Vec<KeyName>, Error> {
-        let query = "SELECT name FROM keys WHERE username = ?1";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let names = statement.query_map([username], |row| row.get::<_, String>(0))?;
+        let query = "SELECT name FROM keys WHERE username COLLATE NOCASE = ?1 COLLATE NOCASE";
         // A damaged name is reported when the key is read.
-        let names = names.map(|name| name.map(|name| name.parse().ok()).transpose());
-        Ok(names.flatten().collect::<Result<_, _>>()?)
+        let read = |row: &Row<'_>| Ok(row.get::<String>(0)?.parse().ok());
+        let names = self.store.all(query, params![username], read)?;
+        Ok(names.into_iter().flatten().collect())
     }
 
     /// The numbers of all keys, the oldest first.
     pub fn ids(&self) -> Result<Vec<KeyId>, Error> {
-        let mut statement = self.connection.prepare("SELECT id FROM keys ORDER BY id")?;
-        let ids = statement.query_map([], |row| row.get(0))?;
-        Ok(ids.collect::<Result<_, _>>()?)
+        self.store
+            .all("SELECT id FROM keys ORDER BY id", &[], |row| row.get(0))
     }
 
     /// How many keys there are.
     pub fn count(&self) -> Result<i64, Error> {
-        let query = "SELECT count(*) FROM keys";
-        Ok(self.connection.query_row(query, [], |row| row.get(0))?)
+        self.store
+            .only("SELECT count(*) FROM keys", &[], |row| row.get(0))
     }
 
     pub(super) fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
-        by_id(&self.connection, id)
+        by_id(&self.store, id)
     }
 
     /// Up to `most` names with a prefix, sorted; invalid ones are skipped.
     pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<KeyName>, Error> {
         // `~` sorts after every character in names.
-        let query = "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name";
-        let mut statement = self.connection.prepare(query)?;
-        let names = statement.query_map([prefix], |row| row.get::<_, String>(0))?;
-        let names = names.filter_map(|name| match name {
-            Ok(name) => name.parse().ok().map(Ok),
-            Err(error) => Some(Err(error.into())),
-        });
-        names.take(most).collect()
+        let query = "SELECT name FROM keys
+                     WHERE name COLLATE NOCASE >= ?1 COLLATE NOCASE
+                       AND name COLLATE NOCASE < ?2 COLLATE NOCASE
+                     ORDER BY name COLLATE NOCASE";
+        let range = params![prefix, format!("{prefix}~")];
+        let read = |row: &Row<'_>| Ok(row.get::<String>(0)?.parse().ok());
+        self.store.some(most, query, range, read)
     }
 }
 
-pub(super) fn by_id(connection: &Connection, id: KeyId) -> Result<Option<Record>, Error> {
+pub(super) fn by_id(store: &Store, id: KeyId) -> Result<Option<Record>, Error> {
     let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
-    let mut statement = connection.prepare_cached(&query)?;
-    let found = statement
-        .query_row([id], |row| Ok(record(row)))
-        .optional()?;
-    found.transpose()
+    store.one(&query, params![id], record)
 }
 
-pub(super) fn find(connection: &Connection, name: &KeyName) -> Result<Record, Error> {
-    let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.name = ?1");
-    let mut statement = connection.prepare_cached(&query)?;
-    let found = statement
-        .query_row([name.as_str()], |row| Ok(record(row)))
-        .optional()?;
-    found.unwrap_or_else(|| Err(Error::NoSuchKey(name.clone())))
+pub(super) fn find(store: &Store, name: &KeyName) -> Result<Record, Error> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM {SOURCE} WHERE keys.name COLLATE NOCASE = ?1 COLLATE NOCASE"
+    );
+    let found = store.one(&query, params![name.as_str()], record)?;
+    found.ok_or_else(|| Error::NoSuchKey(name.clone()))
 }
 
 pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
@@ -261,11 +245,11 @@ fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
 /// Parses a secret's digest and hash from two adjacent columns. A hash beside a digest is only for
 /// other programs, and not validated.
 pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashError> {
-    let digest = match row.get_ref(column) {
+    let digest = match row.value(column) {
         Ok(ValueRef::Blob(bytes)) => Digest::from_bytes(bytes),
         _ => None,
     };
-    let hash = row.get_ref(column + 1).ok();
+    let hash = row.value(column + 1).ok();
     let hash = hash.and_then(|value| value.as_str().ok());
     let hash: Option<Hash> = match (&digest, hash) {
         (Some(_), text) => text.and_then(|text| text.parse().ok()),
@@ -274,7 +258,7 @@ pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashErr
     Verifier::new(digest, hash).ok_or(HashError::Missing)
 }
 
-pub(super) fn tail_phrase(row: &Row<'_>) -> Result<SecretInfo, Error> {
+pub(super) fn secret_info(row: &Row<'_>) -> Result<SecretInfo, Error> {
     Ok(SecretInfo {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
@@ -298,7 +282,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         tail: parsed(row, 10)?,
         retiring: retiring(row)?.map(Box::new),
         // A vault that could not be migrated has none.
-        is_decoy: row.get::<_, Option<bool>>(15)?.unwrap_or_default(),
+        is_decoy: row.get::<Option<bool>>(15)?.unwrap_or_default(),
     })
 }
 

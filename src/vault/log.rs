@@ -4,16 +4,17 @@
 //! chain.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::column::timestamp;
+use super::store::{Row, Store};
 use super::{Action, Error, KeyId, Record, Sudoer, Vault};
 use crate::key::{Key, KeyName, Kind, Limit};
 
 pub(super) const COLUMNS: &str =
-    "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
+    "sequence, at, uid, \"user\", sudo_user, host, command, key, change, hash, key_id";
 
 pub(super) type ChainHash = [u8; 32];
 
@@ -92,14 +93,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, Error> {
         Ok(Self {
             sequence: row.get(0)?,
             at: row.get(1)?,
             actor: Actor {
                 uid: row.get(2)?,
                 user: row.get(3)?,
-                sudoer: row.get::<_, Option<String>>(4)?.map(Sudoer),
+                sudoer: row.get::<Option<String>>(4)?.map(Sudoer),
                 host: row.get(5)?,
             },
             command: row.get(6)?,
@@ -152,32 +153,29 @@ impl Vault {
     pub fn recent(&self, record: &Record, most: usize) -> Result<Vec<Entry>, Error> {
         let query =
             format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
-        let mut statement = self.connection.prepare(&query)?;
-        let lines = statement.query_map(params![record.id, most as i64], Line::read)?;
-        let mut entries = lines
-            .map(|line| line?.entry())
-            .collect::<Result<Vec<Entry>, Error>>()?;
+        let newest = params![record.id, most as i64];
+        let mut entries = self
+            .store
+            .all(&query, newest, |row| Line::read(row)?.entry())?;
         entries.reverse();
         Ok(entries)
     }
 
     /// Since when a key has its permission.
     pub fn permission_since(&self, record: &Record) -> Result<Timestamp, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT max(at) FROM log
-             WHERE key_id = ?1 AND instr(change, '\"field\":\"permission\"') > 0",
-        )?;
-        let last: Option<i64> = statement.query_row([record.id], |row| row.get(0))?;
+        let query = "SELECT max(at) FROM log
+                     WHERE key_id = ?1 AND instr(change, '\"field\":\"permission\"') > 0";
+        let last: Option<i64> = self
+            .store
+            .only(query, params![record.id], |row| row.get(0))?;
         let created = record.key.created_at;
         last.map_or(Ok(created), |at| Ok(timestamp(at)?.max(created)))
     }
 
     /// Whether a key's status or secret was last changed by revoking it: its secret has leaked.
     pub fn is_revoked(&self, key: KeyId) -> Result<bool, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT command FROM log WHERE key_id = ?1 AND command IN (?2, ?3, ?4, ?5)
-             ORDER BY sequence DESC LIMIT 1",
-        )?;
+        let query = "SELECT command FROM log WHERE key_id = ?1 AND command IN (?2, ?3, ?4, ?5)
+                     ORDER BY sequence DESC LIMIT 1";
         let [activated, deactivated, regenerated, revoked] = [
             Action::Activate,
             Action::Deactivate,
@@ -186,67 +184,64 @@ impl Vault {
         ]
         .map(|action| action.into_str());
         let actions = params![key, activated, deactivated, regenerated, revoked];
-        let last = statement.query_row(actions, |row| row.get::<_, String>(0));
-        Ok(last.optional()?.as_deref() == Some(revoked))
+        let last = self.store.one(query, actions, |row| row.get::<String>(0))?;
+        Ok(last.as_deref() == Some(revoked))
     }
 }
 
 /// The newest entry's sequence and hash, as stored in the vault.
-pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, Error> {
-    let query = "SELECT sequence, hash FROM log_head";
-    let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(row.optional()?)
+pub(super) fn head(store: &Store) -> Result<Option<(i64, ChainHash)>, Error> {
+    let query = "SELECT sequence, hash FROM log_head WHERE sequence > 0";
+    store.one(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// The hash of the first entry, which identifies a vault's log, and its copies.
-pub(super) fn origin(connection: &Connection) -> Result<Option<ChainHash>, Error> {
+pub(super) fn origin(store: &Store) -> Result<Option<ChainHash>, Error> {
     let query = "SELECT hash FROM log WHERE sequence = 1";
-    let row = connection.query_row(query, [], |row| row.get(0));
-    Ok(row.optional()?)
+    store.one(query, &[], |row| row.get(0))
 }
 
 /// The identity of a vault; `None` if it never had a key.
-pub(super) fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
-    Ok(origin(connection)?.map(Vec::from))
+pub(super) fn identity(store: &Store) -> Result<Option<Vec<u8>>, Error> {
+    Ok(origin(store)?.map(Vec::from))
 }
 
 /// Whether an entry is in the log.
-pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> Result<bool, Error> {
+pub(super) fn has(store: &Store, entry: Option<(i64, ChainHash)>) -> Result<bool, Error> {
     let Some((sequence, hash)) = entry else {
         return Ok(false);
     };
     let query = "SELECT 1 FROM log WHERE sequence = ?1 AND hash = ?2";
-    let found = connection.query_row(query, params![sequence, hash], |_| Ok(()));
-    Ok(found.optional()?.is_some())
+    store.exists(query, params![sequence, hash])
 }
 
 /// Appends an event to the log; must be called within the transaction that it describes.
 pub(super) fn append(
-    connection: &Connection,
+    store: &Store,
     author: &Author,
     (key_id, name): (i64, &KeyName),
     fields: &[Field],
 ) -> Result<(), Error> {
-    append_to_chain(connection, author, key_id, Some(name.to_string()), fields)
+    append_to_chain(store, author, key_id, Some(name.to_string()), fields)
 }
 
 /// Appends an event of the vault as a whole.
 pub(super) fn append_of_vault(
-    connection: &Connection,
+    store: &Store,
     author: &Author,
     changes: &[Field],
 ) -> Result<(), Error> {
-    append_to_chain(connection, author, NO_KEY, None, changes)
+    append_to_chain(store, author, NO_KEY, None, changes)
 }
 
 fn append_to_chain(
-    connection: &Connection,
+    store: &Store,
     author: &Author,
     key_id: i64,
     key: Option<String>,
     changes: &[Field],
 ) -> Result<(), Error> {
-    let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
+    let (last, head) = head(store)?.unwrap_or((0, GENESIS));
     let sequence = last
         .checked_add(1)
         .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
@@ -261,15 +256,16 @@ fn append_to_chain(
         key_id,
     };
     line.hash = line.chained(&head).to_vec();
-    write(connection, &line)
+    write(store, &line)
 }
 
-fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
-    connection
-        .prepare_cached(&format!(
-            "INSERT INTO log ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-        ))?
-        .execute(params![
+fn write(store: &Store, line: &Line) -> Result<(), Error> {
+    let append = format!(
+        "INSERT INTO log ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+    );
+    store.execute(
+        &append,
+        params![
             line.sequence,
             line.at,
             line.actor.uid,
@@ -281,12 +277,12 @@ fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
             line.change,
             line.hash,
             line.key_id,
-        ])?;
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO log_head (only_row, sequence, hash) VALUES (1, ?1, ?2)",
-        )?
-        .execute(params![line.sequence, line.hash])?;
+        ],
+    )?;
+    let move_head = "INSERT INTO log_head (only_row, sequence, hash) VALUES (1, ?1, ?2)
+                     ON CONFLICT (only_row) DO UPDATE
+                       SET sequence = excluded.sequence, hash = excluded.hash";
+    store.execute(move_head, params![line.sequence, line.hash])?;
     Ok(())
 }
 

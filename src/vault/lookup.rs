@@ -1,6 +1,6 @@
 //! Looks up the key to be changed, and makes sure that it is as expected.
 
-use rusqlite::OptionalExtension;
+use rusqlite::params;
 
 use super::{Change, Contradiction, Error, Record, keys, replay};
 use crate::key::{KeyName, Username};
@@ -20,7 +20,7 @@ impl Change<'_> {
 
     /// The differences between a key and the log.
     pub fn contradictions(&self, record: &Record) -> Result<Vec<Contradiction>, Error> {
-        replay::of_key(self.transaction, record)
+        replay::of_key(self.store, record)
     }
 
     /// The key with that name, even if it differs from the log: for deactivation and deletion.
@@ -28,7 +28,7 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none.
     pub fn find_unverified(&self, name: &KeyName) -> Result<Record, Error> {
-        keys::find(self.transaction, name)
+        keys::find(self.store, name)
     }
 
     /// The key, provided it is unchanged since the operator confirmed; that it has expired or its
@@ -59,19 +59,14 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::NameTaken`], [`Error::UsernameTaken`].
     pub fn expect_free(&self, name: &KeyName, username: Option<&Username>) -> Result<(), Error> {
-        let taken = |query, text| -> Result<bool, Error> {
-            let found: Option<i64> = self
-                .transaction
-                .query_row(query, [text], |row| row.get(0))
-                .optional()?;
-            Ok(found.is_some())
-        };
-        if taken("SELECT 1 FROM keys WHERE name = ?1", name.as_str())? {
+        let query = "SELECT 1 FROM keys WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE";
+        if self.store.exists(query, params![name.as_str()])? {
             return Err(Error::NameTaken(name.clone()));
         }
-        let query = "SELECT 1 FROM keys WHERE username = ?1 AND instr(username, '@') = 0";
+        let query = "SELECT 1 FROM keys WHERE username COLLATE NOCASE = ?1 COLLATE NOCASE
+                     AND instr(username, '@') = 0";
         match username {
-            Some(username) if taken(query, username.as_str())? => {
+            Some(username) if self.store.exists(query, params![username.as_str()])? => {
                 Err(Error::UsernameTaken(username.clone()))
             }
             _ => Ok(()),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Error;
 
@@ -59,12 +59,12 @@ const ADDED_COLUMNS: [(&str, &[&str]); 3] = [
 ];
 
 /// Migrates to the newest schema, in one transaction, after copying the vault.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), Error> {
     migrate_with(MIGRATIONS, connection, path)
 }
 
 /// Like [`migrate`], but does not change a read-only vault, which can be read as it is.
-pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+pub(super) fn migrate_if_writable(connection: &Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
         Err(Error::ReadOnly) if version(connection)? >= OLDEST_READABLE => {
             add_missing_columns(connection)
@@ -127,26 +127,22 @@ fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
 }
 
 /// Migrates a database that only we use; does not copy it.
-pub(super) fn migrate_own(connection: &mut Connection) -> Result<(), Error> {
+pub(super) fn migrate_own(connection: &Connection) -> Result<(), Error> {
     migrate_fresh(MIGRATIONS, connection)
 }
 
 /// The same, with these migrations.
-pub(super) fn migrate_fresh(migrations: &[&str], connection: &mut Connection) -> Result<(), Error> {
+pub(super) fn migrate_fresh(migrations: &[&str], connection: &Connection) -> Result<(), Error> {
     migrate_from(migrations, connection, |_| Ok(()))
 }
 
-fn migrate_with(
-    migrations: &[&str],
-    connection: &mut Connection,
-    path: &Path,
-) -> Result<(), Error> {
+fn migrate_with(migrations: &[&str], connection: &Connection, path: &Path) -> Result<(), Error> {
     migrate_from(migrations, connection, |version| back_up(path, version))
 }
 
 fn migrate_from(
     migrations: &[&str],
-    connection: &mut Connection,
+    connection: &Connection,
     keep: impl FnOnce(i64) -> Result<(), Error>,
 ) -> Result<(), Error> {
     if version(connection)? as usize >= migrations.len() {
@@ -156,7 +152,7 @@ fn migrate_from(
     if connection.is_readonly("main")? {
         return Err(Error::ReadOnly);
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let done = version(&transaction)?;
     if done > 0 && (done as usize) < migrations.len() {
         keep(done)?;
@@ -207,28 +203,23 @@ mod tests {
     fn an_older_vault_is_backed_up_then_migrated_in_one_transaction() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("vault.db");
-        let mut connection = Connection::open(&path).expect("a vault");
+        let connection = Connection::open(&path).expect("a vault");
         let first = "CREATE TABLE a (x); INSERT INTO a VALUES (1)";
-        migrate_with(&[first], &mut connection, &path).expect("the first schema");
+        migrate_with(&[first], &connection, &path).expect("the first schema");
         assert!(
             !backup_path(&path, 0).exists(),
             "an empty file needs no copy"
         );
 
         let broken = "ALTER TABLE a ADD COLUMN y; SELECT * FROM missing";
-        assert!(migrate_with(&[first, broken], &mut connection, &path).is_err());
+        assert!(migrate_with(&[first, broken], &connection, &path).is_err());
         assert_eq!(
             version(&connection).expect("a version"),
             1,
             "half of it was kept"
         );
 
-        migrate_with(
-            &[first, "ALTER TABLE a ADD COLUMN y"],
-            &mut connection,
-            &path,
-        )
-        .expect("ok");
+        migrate_with(&[first, "ALTER TABLE a ADD COLUMN y"], &connection, &path).expect("ok");
         assert_eq!(version(&connection).expect("a version"), 2);
         let copy = Connection::open(backup_path(&path, 1)).expect("the copy");
         let columns: i64 = copy

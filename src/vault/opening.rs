@@ -22,11 +22,11 @@ impl Vault {
         if !location::exists(&path)? {
             return Err(Error::Missing(path));
         }
-        let mut vault = Self::connect(path, wait, OpenFlags::empty())?;
-        match schema::identify(&vault.connection, &vault.path)? {
+        let vault = Self::connect(path, wait, OpenFlags::empty())?;
+        match schema::identify(vault.store.sqlite(), &vault.path)? {
             DatabaseKind::Empty => Err(Error::Missing(vault.path)),
             DatabaseKind::Vault => {
-                migrations::migrate_if_writable(&mut vault.connection, &vault.path)?;
+                migrations::migrate_if_writable(vault.store.sqlite(), &vault.path)?;
                 Ok(vault)
             }
         }
@@ -41,14 +41,19 @@ impl Vault {
         let path = location::resolve(path)?;
         location::exists(&path)?;
         let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        vault.is_new = schema::identify(&vault.connection, &vault.path)? == DatabaseKind::Empty;
-        migrations::migrate(&mut vault.connection, &vault.path)?;
+        vault.is_new = schema::identify(vault.store.sqlite(), &vault.path)? == DatabaseKind::Empty;
+        migrations::migrate(vault.store.sqlite(), &vault.path)?;
         Ok(vault)
     }
 
     /// The identity of this vault: the hash of its log's first entry. `None` if it never had a key.
     pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
-        log::identity(&self.connection)
+        log::identity(&self.store)
+    }
+
+    /// The version of its schema.
+    pub(super) fn schema_version(&self) -> Result<i64, Error> {
+        Ok(migrations::versions(self.store.sqlite())?.0)
     }
 
     /// Makes sure that the vault has the view that mail servers read.
@@ -56,10 +61,10 @@ impl Vault {
     /// # Errors
     /// [`Error::ReadOnly`] if it is older than the view and could not be migrated.
     pub fn expect_login_view(&self) -> Result<(), Error> {
-        let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'smtp_login'";
-        match self.connection.query_row(query, [], |row| row.get(0))? {
-            0 => Err(Error::ReadOnly),
-            _ => Ok(()),
+        let query = "SELECT 1 FROM sqlite_schema WHERE name = 'smtp_login'";
+        match self.store.exists(query, &[])? {
+            true => Ok(()),
+            false => Err(Error::ReadOnly),
         }
     }
 
@@ -68,10 +73,7 @@ impl Vault {
         &self,
         read: impl FnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _snapshot = self
-            .connection
-            .unchecked_transaction()
-            .map_err(Error::from)?;
+        let _snapshot = self.store.begin_snapshot()?;
         read(self)
     }
 
@@ -87,7 +89,7 @@ impl Vault {
             return Err(Error::Interrupted);
         }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-        let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
+        let size: i64 = self.store.only(query, &[], |row| row.get(0))?;
         if size <= FULL_CHECK_SIZE {
             self.check_integrity()?;
         }
@@ -95,9 +97,8 @@ impl Vault {
     }
 
     pub(super) fn check_integrity(&self) -> Result<(), Error> {
-        let mut statement = self.connection.prepare("PRAGMA integrity_check(3)")?;
-        let findings = statement.query_map([], |row| row.get(0))?;
-        let findings: Vec<String> = findings.collect::<Result<_, _>>()?;
+        let query = "PRAGMA integrity_check(3)";
+        let findings: Vec<String> = self.store.all(query, &[], |row| row.get(0))?;
         match findings.as_slice() {
             [only] if only == "ok" => Ok(()),
             findings if findings.iter().any(|finding| is_of_disk(finding)) => {
@@ -109,7 +110,7 @@ impl Vault {
 
     fn leave_wal(&self) -> Result<(), Error> {
         let set = "PRAGMA journal_mode = DELETE";
-        let mode: String = self.connection.query_row(set, [], |row| row.get(0))?;
+        let mode: String = self.store.only(set, &[], |row| row.get(0))?;
         if mode == "delete" {
             Ok(())
         } else {

@@ -1,5 +1,7 @@
 //! Lists keys page by page.
 
+use rusqlite::params;
+
 use super::keys::{COLUMNS, record};
 use super::{Error, KeyId, Record, Vault};
 
@@ -26,6 +28,13 @@ pub enum Page {
     Rest(Vec<KeyId>),
 }
 
+/// All current secrets with their keys and old secrets. In this order, and by the primary key (the +
+/// excludes the smaller index, which lacks columns), SQLite scans both tables side by side instead
+/// of seeking.
+pub(super) const CURRENT_SECRETS: &str = "secrets CROSS JOIN keys LEFT JOIN secrets AS retiring
+     ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
+     WHERE keys.id = secrets.key_id AND +secrets.retires_at IS NULL";
+
 impl Page {
     /// These keys in this order; unused numbers are skipped.
     pub fn of(mut keys: Vec<KeyId>) -> Self {
@@ -39,14 +48,12 @@ impl Vault {
     pub fn first_page(&self, order: SortOrder) -> Result<Page, Error> {
         let order = match order {
             SortOrder::Created => return Ok(Page::After(KeyId::MIN)),
-            SortOrder::Name => "name DESC",
+            SortOrder::Name => "name COLLATE NOCASE DESC",
             SortOrder::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
         };
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT id FROM keys ORDER BY {order}"))?;
-        let ids = statement.query_map([], |row| row.get(0))?;
-        Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
+        let query = format!("SELECT id FROM keys ORDER BY {order}");
+        let ids = self.store.all(&query, &[], |row| row.get(0))?;
+        Ok(Page::Rest(ids))
     }
 
     /// Calls `take` for the next keys; returns whether there may be more.
@@ -72,8 +79,7 @@ impl Vault {
 
     /// All possible key numbers after this one, the next one last: damage is skipped key by key.
     fn ids_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
-        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
-        let newest: KeyId = self.connection.query_row(query, [], |row| row.get(0))?;
+        let newest = self.store.last_key()?.unwrap_or_default();
         Ok((last.max(0) + 1..=newest).rev().collect())
     }
 
@@ -82,23 +88,18 @@ impl Vault {
         last: &mut KeyId,
         take: &mut impl FnMut(Result<Record, Error>),
     ) -> Result<bool, Error> {
-        // In this order, and by the primary key (the + excludes the smaller index, which lacks
-        // columns), SQLite scans both tables side by side instead of seeking.
         let query = format!(
-            "SELECT {COLUMNS} FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
-             LEFT JOIN secrets AS retiring
-               ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
-             WHERE +secrets.retires_at IS NULL AND secrets.key_id > ?1
+            "SELECT {COLUMNS} FROM {CURRENT_SECRETS} AND secrets.key_id > ?1
              ORDER BY secrets.key_id LIMIT {PAGE_SIZE}"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([*last])?;
+        let after = *last;
         let mut length = 0;
-        while let Some(row) = rows.next()? {
+        self.store.each(&query, params![after], |row| {
             *last = row.get(0)?;
             length += 1;
             take(record(row));
-        }
+            Ok(())
+        })?;
         Ok(length == PAGE_SIZE)
     }
 

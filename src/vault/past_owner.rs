@@ -26,20 +26,16 @@ impl Vault {
             return Ok(past_owners);
         }
         let asked: HashSet<&str> = tails.iter().map(|tail| tail.as_str()).collect();
-        let mut statement = self.connection.prepare(
-            r#"SELECT key, at, change FROM log WHERE instr(change, '"tail","from":"') > 0
-               ORDER BY sequence"#,
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let Some(tail) = lost_tail(&row.get::<_, String>(2)?) else {
-                continue;
-            };
-            if asked.contains(tail.as_str()) {
+        let query = r#"SELECT key, at, change FROM log WHERE instr(change, '"tail","from":"') > 0
+                       ORDER BY sequence"#;
+        self.store.each(query, &[], |row| {
+            let tail = lost_tail(&row.get::<String>(2)?);
+            if let Some(tail) = tail.filter(|tail| asked.contains(tail.as_str())) {
                 let (name, until) = (row.get(0)?, timestamp(row.get(1)?)?);
                 past_owners.insert(tail, PastOwner { name, until });
             }
-        }
+            Ok(())
+        })?;
         Ok(past_owners)
     }
 }

@@ -1,6 +1,6 @@
 //! Pending secrets of interrupted runs, or that will not be delivered.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use crate::key::{Digest, Hash, Tail, Verifier};
 use crate::vault::{Change, Error, Vault, keys};
@@ -12,11 +12,9 @@ impl Vault {
     /// The verifier of the pending secret with that tail, if there is one.
     pub fn pending(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
         let query = "SELECT digest, hash FROM pending WHERE tail = ?1";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let found = statement
-            .query_row([tail.as_str()], |row| Ok(keys::verifier(row, 0)))
-            .optional()?;
-        Ok(found.transpose()?)
+        self.store.one(query, params![tail.as_str()], |row| {
+            Ok(keys::verifier(row, 0)?)
+        })
     }
 }
 
@@ -25,11 +23,11 @@ impl Change<'_> {
     pub fn stage(&self, tail: &Tail, verifier: &Verifier) -> Result<(), Error> {
         // One from the distant future was stored by a clock that was ahead.
         let now = self.now().as_second();
-        self.transaction.execute(
+        self.store.execute(
             "DELETE FROM pending WHERE staged_at NOT BETWEEN ?1 AND ?2",
-            [now - PENDING_LIFETIME, now + PENDING_LIFETIME],
+            params![now - PENDING_LIFETIME, now + PENDING_LIFETIME],
         )?;
-        self.transaction.execute(
+        self.store.execute(
             "INSERT INTO pending (tail, digest, hash, staged_at) VALUES (?1, ?2, ?3, ?4)",
             params![
                 tail.as_str(),
@@ -43,7 +41,7 @@ impl Change<'_> {
 
     /// Drops every pending secret.
     pub(super) fn forget_pending(&self) -> Result<(), Error> {
-        self.transaction.execute("DELETE FROM pending", [])?;
+        self.store.execute("DELETE FROM pending", &[])?;
         Ok(())
     }
 
@@ -52,10 +50,9 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::PendingExpired`] if it is no longer there.
     pub fn stage_again(&self, tail: &Tail) -> Result<(), Error> {
-        let mut update = self
-            .transaction
-            .prepare_cached("UPDATE pending SET staged_at = ?2 WHERE tail = ?1")?;
-        match update.execute(params![tail.as_str(), self.now().as_second()])? {
+        let restart = "UPDATE pending SET staged_at = ?2 WHERE tail = ?1";
+        let now = self.now().as_second();
+        match self.store.execute(restart, params![tail.as_str(), now])? {
             0 => Err(Error::PendingExpired),
             _ => Ok(()),
         }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
 
 use super::column::optional;
-use super::keys::tail_phrase;
+use super::keys::secret_info;
+use super::store::{Row, Store};
 use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{Key, KeyPolicy};
 
@@ -13,8 +14,8 @@ impl Vault {
     /// The policies of these keys, as far as they have their own.
     pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
         // A vault that could not be migrated has no such table.
-        match self.connection.table_exists(Some("main"), "policies")? {
-            true => policies(&self.connection, keys),
+        match self.store.has_table("policies")? {
+            true => policies(&self.store, keys),
             false => Ok(HashMap::new()),
         }
     }
@@ -26,17 +27,17 @@ impl Vault {
 
     /// The secrets of each of these keys, the current one first.
     pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<SecretInfo>>, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key_id, tail, created_at, retires_at, retired_at FROM json_each(?1) AS given
-             JOIN secrets ON key_id = given.value ORDER BY retires_at IS NOT NULL",
-        )?;
-        let mut rows = statement.query([json(keys)])?;
+        let columns = "key_id, tail, created_at, retires_at, retired_at";
         let mut found: HashMap<KeyId, Vec<SecretInfo>> = HashMap::new();
-        while let Some(row) = rows.next()? {
+        each_of(&self.store, "secrets", columns, keys, |row| {
             found
                 .entry(row.get(0)?)
                 .or_default()
-                .push(tail_phrase(row)?);
+                .push(secret_info(row)?);
+            Ok(())
+        })?;
+        for secrets in found.values_mut() {
+            secrets.sort_by_key(|secret| secret.retires_at.is_some());
         }
         Ok(found)
     }
@@ -45,7 +46,7 @@ impl Vault {
 impl Change<'_> {
     /// A key's own policy.
     pub fn policy(&self, key: KeyId) -> Result<KeyPolicy, Error> {
-        Ok(policies(self.transaction, &[key])?
+        Ok(policies(self.store, &[key])?
             .remove(&key)
             .unwrap_or_default())
     }
@@ -82,12 +83,15 @@ impl Change<'_> {
     fn write_policy(&self, key: KeyId, policy: &KeyPolicy) -> Result<(), Error> {
         if *policy == KeyPolicy::default() {
             let forget = "DELETE FROM policies WHERE key_id = ?1";
-            self.transaction.execute(forget, [key])?;
+            self.store.execute(forget, params![key])?;
             return Ok(());
         }
-        self.transaction.execute(
-            "INSERT OR REPLACE INTO policies (key_id, rotate_every, unused, grace, settle, after)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        self.store.execute(
+            "INSERT INTO policies (key_id, rotate_every, unused, grace, settle, after)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (key_id) DO UPDATE SET rotate_every = excluded.rotate_every,
+               unused = excluded.unused, grace = excluded.grace, settle = excluded.settle,
+               after = excluded.after",
             params![
                 key,
                 policy.rotate_every.map(|term| term.to_string()),
@@ -101,16 +105,13 @@ impl Change<'_> {
     }
 }
 
-fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key_id, rotate_every, unused, grace, settle, after FROM json_each(?1) AS given
-         JOIN policies ON key_id = given.value",
-    )?;
-    let mut rows = statement.query([json(keys)])?;
+fn policies(store: &Store, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
+    let columns = "key_id, rotate_every, unused, grace, settle, after";
     let mut found = HashMap::new();
-    while let Some(row) = rows.next()? {
+    each_of(store, "policies", columns, keys, |row| {
         found.insert(row.get(0)?, policy(row)?);
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -154,13 +155,25 @@ fn or_policy(own: Option<impl ToString>) -> Option<String> {
 
 /// A key's own policy in the log, as text.
 pub(super) fn facts_of(
-    connection: &Connection,
+    store: &Store,
     key: KeyId,
 ) -> Result<[(&'static str, Option<String>); 5], Error> {
-    let own = policies(connection, &[key])?.remove(&key);
+    let own = policies(store, &[key])?.remove(&key);
     Ok(facts(&own.unwrap_or_default()))
 }
 
-pub(super) fn json(keys: &[KeyId]) -> String {
-    serde_json::to_string(keys).expect("numbers are JSON")
+/// Calls `take` for each row of a table that belongs to one of these keys.
+pub(super) fn each_of(
+    store: &Store,
+    table: &str,
+    columns: &str,
+    keys: &[KeyId],
+    take: impl FnMut(&Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let query = format!(
+        "SELECT {columns} FROM json_each(?1) AS given
+         JOIN {table} ON key_id = CAST(given.value AS BIGINT)"
+    );
+    let keys = serde_json::to_string(keys).expect("numbers are JSON");
+    store.each(&query, params![keys], take)
 }

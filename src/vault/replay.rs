@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use rusqlite::params;
 
 use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
 use super::log::{self, Field};
+use super::store::Store;
 use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, rotations, sealed};
 
 /// Fields that the log omits while they have these values.
@@ -26,7 +27,7 @@ impl Vault {
         let mut found = Vec::new();
         for id in self.ids()? {
             match self.by_id(id) {
-                Ok(Some(record)) => found.extend(of_key(&self.connection, &record)?),
+                Ok(Some(record)) => found.extend(of_key(&self.store, &record)?),
                 Ok(None) => found.extend(self.without_secret(id)?),
                 Err(_) => {}
             }
@@ -37,7 +38,7 @@ impl Vault {
 
     /// What a key lacks if the vault has no current secret for it.
     fn without_secret(&self, id: KeyId) -> Result<Option<Contradiction>, Error> {
-        let mut facts = replayed(&self.connection, id)?.facts;
+        let mut facts = replayed(&self.store, id)?.facts;
         Ok(facts.remove("name").flatten().map(|key| Contradiction {
             key,
             fact: "tail".to_owned(),
@@ -50,12 +51,10 @@ impl Vault {
     fn missing(&self) -> Result<Vec<Contradiction>, Error> {
         let query = "SELECT DISTINCT key_id FROM log
                      WHERE key_id <> 0 AND key_id NOT IN (SELECT id FROM keys)";
-        let mut statement = self.connection.prepare(query)?;
-        let gone = statement.query_map([], |row| row.get(0))?;
-        let gone: Vec<KeyId> = gone.collect::<Result<_, _>>()?;
+        let gone: Vec<KeyId> = self.store.all(query, &[], |row| row.get(0))?;
         let mut missing = Vec::new();
         for id in gone {
-            let logged = replayed(&self.connection, id)?.facts.remove("name");
+            let logged = replayed(&self.store, id)?.facts.remove("name");
             let logged = logged.flatten();
             missing.extend(logged.map(|name| Contradiction {
                 key: name.clone(),
@@ -81,11 +80,8 @@ struct Logged {
 }
 
 /// The differences between a key and the log.
-pub(super) fn of_key(
-    connection: &Connection,
-    record: &Record,
-) -> Result<Vec<Contradiction>, Error> {
-    let logged = replayed(connection, record.id)?;
+pub(super) fn of_key(store: &Store, record: &Record) -> Result<Vec<Contradiction>, Error> {
+    let logged = replayed(store, record.id)?;
     let has_old = record.key.retiring.is_some() || logged.is_old_kept;
     let mut contradictions = Vec::new();
     let mut compare = |fact: &str, found, logged| {
@@ -98,7 +94,7 @@ pub(super) fn of_key(
             });
         }
     };
-    for (fact, found) in facts(connection, record)? {
+    for (fact, found) in facts(store, record)? {
         let default = DEFAULTS.iter().find(|(name, _)| *name == fact);
         let default = default.map(|(_, value)| (*value).to_owned());
         let is_of_old = matches!(fact, "retiring" | "retires_at" | "retired_at");
@@ -110,7 +106,7 @@ pub(super) fn of_key(
             );
         }
     }
-    for secret in checksum::secrets(connection, record.id)? {
+    for secret in checksum::secrets(store, record.id)? {
         let fact = match secret.is_current {
             true => CURRENT_CHECKSUM,
             false => RETIRING_CHECKSUM,
@@ -125,30 +121,26 @@ pub(super) fn of_key(
 }
 
 /// All fields of a key in the vault that the log has, too.
-fn facts(
-    connection: &Connection,
-    record: &Record,
-) -> Result<Vec<(&'static str, Option<String>)>, Error> {
+fn facts(store: &Store, record: &Record) -> Result<Vec<(&'static str, Option<String>)>, Error> {
     let mut facts = log::facts(Some(&record.key)).to_vec();
-    facts.extend(policies::facts_of(connection, record.id)?);
-    facts.extend(rotations::facts_of(connection, record.id)?);
-    let is_default = sealed::is_default_key(connection, record.id)?;
+    facts.extend(policies::facts_of(store, record.id)?);
+    facts.extend(rotations::facts_of(store, record.id)?);
+    let is_default = sealed::is_default_key(store, record.id)?;
     facts.push(("default", is_default.then(|| "yes".to_owned())));
     Ok(facts)
 }
 
 /// A key according to all its log entries.
-fn replayed(connection: &Connection, id: KeyId) -> Result<Logged, Error> {
+fn replayed(store: &Store, id: KeyId) -> Result<Logged, Error> {
     let query = "SELECT sequence, change FROM log WHERE key_id = ?1 ORDER BY sequence";
-    let mut statement = connection.prepare_cached(query)?;
-    let mut rows = statement.query([id])?;
     let mut logged = Logged::default();
-    while let Some(row) = rows.next()? {
+    store.each(query, params![id], |row| {
         let (sequence, change): (i64, String) = (row.get(0)?, row.get(1)?);
         let fields: Vec<Field> = serde_json::from_str(&change)
             .map_err(|_| Error::Damaged(format!("log entry {sequence} cannot be read")))?;
         logged.add(fields);
-    }
+        Ok(())
+    })?;
     Ok(logged)
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::copy::{Head, copy_pages, open, with_end};
+use super::opened::configure;
 use super::schema::{self, DatabaseKind};
-use super::store::configure;
 use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, location, log, migrations};
 use crate::files::{self, Draft, FileRole, IfExists, sync_folder};
 use crate::key::{Key, Status};
@@ -86,7 +86,7 @@ impl Vault {
 
     /// The newest entry of the log.
     pub fn head(&self) -> Result<Option<Head>, Error> {
-        log::head(&self.connection)
+        log::head(&self.store)
     }
 }
 
@@ -103,10 +103,10 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     let mut memory = Connection::open_in_memory()?;
     copy_pages(&file, &mut memory)?;
     configure(&memory)?;
-    let mut vault = Vault::of(memory, path.to_owned());
+    let vault = Vault::of(memory, path.to_owned());
     vault.check_integrity()?;
-    migrations::migrate_own(&mut vault.connection)?;
-    schema::identify(&vault.connection, path)?;
+    migrations::migrate_own(vault.store.sqlite())?;
+    schema::identify(vault.store.sqlite(), path)?;
     Ok(vault)
 }
 
@@ -151,7 +151,7 @@ impl CurrentVault {
             Err(error) if error.is_damage() => Vault::connect_despite_damage(resolved, wait)?,
             vault => vault?,
         };
-        let found = schema::identify(&vault.connection, &vault.path);
+        let found = schema::identify(vault.store.sqlite(), &vault.path);
         present.trouble = match found.and_then(|found| expect_readable(&vault, found)) {
             Ok(DatabaseKind::Empty) => return Ok(present),
             Ok(DatabaseKind::Vault) => None,
@@ -176,12 +176,9 @@ impl CurrentVault {
 
     /// The highest number that a key ever had, as far as it can be read.
     fn last_number(&self) -> KeyId {
-        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
-        let last = self.vault.as_ref().and_then(|vault| {
-            let last = vault.connection.query_row(query, [], |row| row.get(0));
-            last.optional().ok().flatten()
-        });
-        last.unwrap_or_default()
+        let last = self.vault.as_ref().map(|vault| vault.store.last_key());
+        last.and_then(|last| last.ok().flatten())
+            .unwrap_or_default()
     }
 
     /// Copies the existing vault, if any, as it is to `vault.db.before-restore-` and the time;
@@ -207,7 +204,7 @@ impl CurrentVault {
             Some(vault) => vault,
             None => self.make()?,
         };
-        match self.write(&by.connection, &mut vault.connection) {
+        match self.write(by.store.sqlite(), vault.store.sqlite_mut()) {
             Err(error) => self.resolve_commit(&vault, by.head()?, error),
             outcome => outcome,
         }
@@ -252,7 +249,7 @@ impl CurrentVault {
         let again = Self::open(&vault.path, self.wait);
         match again.map(|again| again.vault) {
             Ok(None) => Err(error),
-            Ok(Some(again)) => match log::has(&again.connection, head) {
+            Ok(Some(again)) => match log::has(&again.store, head) {
                 Ok(true) if sync_folder(&again.path).is_ok() => Ok(()),
                 Ok(false) => Err(error),
                 Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
 
 use super::column::{moment, optional, parsed, timestamp};
-use super::policies::json;
+use super::policies::each_of;
 use super::sealed::associated_data;
+use super::store::{Row, Store};
 use super::{AutomaticRotation, Change, Error, Field, HeldRotation, KeyId, Record, Vault};
 use crate::key::{AssociatedData, Key, RestoreSeal, Tail};
 use crate::rotation::RotationProgress;
@@ -15,7 +16,7 @@ use crate::rotation::RotationProgress;
 impl Vault {
     /// The automatic rotations of these keys.
     pub fn rotations(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, AutomaticRotation>, Error> {
-        rotations(&self.connection, keys)
+        rotations(&self.store, keys)
     }
 
     /// The automatic rotation of a key, if there is one.
@@ -25,14 +26,14 @@ impl Vault {
 
     /// What the seal of a key's old secret is bound to.
     pub fn owner_of_seal(&self, key: KeyId, old: &Tail) -> Result<AssociatedData, Error> {
-        associated_data(&self.connection, key, old)
+        associated_data(&self.store, key, old)
     }
 }
 
 impl Change<'_> {
     /// The automatic rotation of a key, if there is one.
     pub fn rotation(&self, key: KeyId) -> Result<Option<AutomaticRotation>, Error> {
-        Ok(rotations(self.transaction, &[key])?.remove(&key))
+        Ok(rotations(self.store, &[key])?.remove(&key))
     }
 
     /// Saves how far a key's rotation has got; `None` ends it.
@@ -61,12 +62,12 @@ impl Change<'_> {
         key: KeyId,
         after: Option<&AutomaticRotation>,
     ) -> Result<Vec<Field>, Error> {
-        let before = facts_of(self.transaction, key)?;
+        let before = facts_of(self.store, key)?;
         match after {
             Some(after) => self.write_rotation(key, after)?,
             None => {
                 let end = "DELETE FROM rotations WHERE key_id = ?1";
-                self.transaction.prepare_cached(end)?.execute([key])?;
+                self.store.execute(end, params![key])?;
             }
         }
         let pairs = before.into_iter().zip(facts(after));
@@ -80,23 +81,31 @@ impl Change<'_> {
     }
 
     fn write_rotation(&self, key: KeyId, rotation: &AutomaticRotation) -> Result<(), Error> {
-        let write = "INSERT OR REPLACE INTO rotations
+        let write = "INSERT INTO rotations
                        (key_id, tail, destination, progress, since, after_at, held, held_at, detail,
                         sealed)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     ON CONFLICT (key_id) DO UPDATE SET tail = excluded.tail,
+                       destination = excluded.destination, progress = excluded.progress,
+                       since = excluded.since, after_at = excluded.after_at,
+                       held = excluded.held, held_at = excluded.held_at,
+                       detail = excluded.detail, sealed = excluded.sealed";
         let held = rotation.held.as_ref();
-        self.transaction.prepare_cached(write)?.execute(params![
-            key,
-            rotation.tail.as_str(),
-            rotation.destination,
-            rotation.progress.into_str(),
-            rotation.since.as_second(),
-            rotation.after_at.map(Timestamp::as_second),
-            held.map(|held| held.reason.into_str()),
-            held.map(|held| held.at.as_second()),
-            held.and_then(|held| held.detail.as_deref()),
-            rotation.sealed.as_ref().map(RestoreSeal::as_bytes),
-        ])?;
+        self.store.execute(
+            write,
+            params![
+                key,
+                rotation.tail.as_str(),
+                rotation.destination,
+                rotation.progress.into_str(),
+                rotation.since.as_second(),
+                rotation.after_at.map(Timestamp::as_second),
+                held.map(|held| held.reason.into_str()),
+                held.map(|held| held.at.as_second()),
+                held.and_then(|held| held.detail.as_deref()),
+                rotation.sealed.as_ref().map(RestoreSeal::as_bytes),
+            ],
+        )?;
         Ok(())
     }
 
@@ -114,19 +123,14 @@ impl Change<'_> {
     }
 }
 
-fn rotations(
-    connection: &Connection,
-    keys: &[KeyId],
-) -> Result<HashMap<KeyId, AutomaticRotation>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key_id, tail, destination, progress, since, after_at, held, held_at, detail, sealed
-         FROM json_each(?1) AS given JOIN rotations ON key_id = given.value",
-    )?;
-    let mut rows = statement.query([json(keys)])?;
+fn rotations(store: &Store, keys: &[KeyId]) -> Result<HashMap<KeyId, AutomaticRotation>, Error> {
+    let columns =
+        "key_id, tail, destination, progress, since, after_at, held, held_at, detail, sealed";
     let mut found = HashMap::new();
-    while let Some(row) = rows.next()? {
+    each_of(store, "rotations", columns, keys, |row| {
         found.insert(row.get(0)?, rotation(row)?);
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -140,7 +144,7 @@ fn rotation(row: &Row<'_>) -> Result<AutomaticRotation, Error> {
         since: timestamp(row.get(4)?)?,
         after_at: moment(row, 5)?,
         held: held.map(|(reason, at)| HeldRotation { reason, at, detail }),
-        sealed: row.get::<_, Option<_>>(9)?.map(RestoreSeal::from_bytes),
+        sealed: row.get::<Option<_>>(9)?.map(RestoreSeal::from_bytes),
     })
 }
 
@@ -159,8 +163,8 @@ fn facts(rotation: Option<&AutomaticRotation>) -> [(&'static str, Option<String>
 
 /// A key's rotation in the log.
 pub(super) fn facts_of(
-    connection: &Connection,
+    store: &Store,
     key: KeyId,
 ) -> Result<[(&'static str, Option<String>); 2], Error> {
-    Ok(facts(rotations(connection, &[key])?.get(&key)))
+    Ok(facts(rotations(store, &[key])?.get(&key)))
 }

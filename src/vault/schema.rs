@@ -100,9 +100,9 @@ fn fingerprint(objects: &Objects) -> String {
 
 /// A schema as its migrations create it.
 fn migrated(version: i64) -> Result<Connection, Error> {
-    let mut migrated = Connection::open_in_memory()?;
+    let migrated = Connection::open_in_memory()?;
     let count = usize::try_from(version).unwrap_or_default();
-    migrations::migrate_fresh(&MIGRATIONS[..count.min(MIGRATIONS.len())], &mut migrated)?;
+    migrations::migrate_fresh(&MIGRATIONS[..count.min(MIGRATIONS.len())], &migrated)?;
     Ok(migrated)
 }
 

@@ -1,7 +1,8 @@
 //! The default key: the only SMTP key whose secret is stored, encrypted with a passphrase.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 
+use super::store::{Row, Store};
 use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::key::{AssociatedData, Key, KeyPolicy, Seal, Tail};
 
@@ -24,8 +25,8 @@ impl Vault {
     /// The default key's number, if there is one.
     pub fn default_id(&self) -> Result<Option<KeyId>, Error> {
         // A read-only vault may have an older schema.
-        match self.connection.table_exists(None, "sealed")? {
-            true => default_id(&self.connection),
+        match self.store.has_table("sealed")? {
+            true => default_id(&self.store),
             false => Ok(None),
         }
     }
@@ -47,11 +48,11 @@ impl Vault {
     /// [`Error::Damaged`] if the seal does not belong to the key's current secret.
     pub fn default_key(&self) -> Result<Option<Sealed>, Error> {
         let query = "SELECT key_id, tail, kdf, salt, nonce, secret FROM sealed";
-        let row = self.connection.query_row(query, [], |row| {
+        let row = self.store.one(query, &[], |row| {
             let id: KeyId = row.get(0)?;
-            Ok((id, row.get::<_, String>(1)?, seal(row)?))
+            Ok((id, row.get::<String>(1)?, seal(row)?))
         });
-        let Some((id, tail, seal)) = row.optional().map_err(unreadable)? else {
+        let Some((id, tail, seal)) = row.map_err(unreadable)? else {
             return Ok(None);
         };
         let record = self
@@ -60,7 +61,7 @@ impl Vault {
         let record =
             record.ok_or_else(|| damaged("it does not belong to the key's current secret"))?;
         seal.check().map_err(|error| damaged(&error.to_string()))?;
-        let associated_data = associated_data(&self.connection, id, &record.key.tail)?;
+        let associated_data = associated_data(&self.store, id, &record.key.tail)?;
         Ok(Some(Sealed {
             record,
             seal,
@@ -75,9 +76,9 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::DefaultTaken`] if there is one.
     pub fn expect_no_default(&self) -> Result<(), Error> {
-        match default_id(self.transaction)? {
+        match default_id(self.store)? {
             None => Ok(()),
-            Some(id) => expect_username_free(keys::by_id(self.transaction, id)?),
+            Some(id) => expect_username_free(keys::by_id(self.store, id)?),
         }
     }
 
@@ -110,7 +111,7 @@ impl Change<'_> {
         after: &Key,
         seal: impl FnOnce(&AssociatedData) -> Seal,
     ) -> Result<(), Error> {
-        if default_id(self.transaction)? != Some(before.id) {
+        if default_id(self.store)? != Some(before.id) {
             return Err(Error::Changed(after.name.clone()));
         }
         self.exchange(before.id, &after.tail)?;
@@ -131,7 +132,7 @@ impl Change<'_> {
 
     /// Drops the seal of a key unless it belongs to the secret with the tail; returns what to log.
     pub(super) fn unseal(&self, id: KeyId, tail: &Tail) -> Result<Vec<Field>, Error> {
-        let dropped = self.transaction.execute(
+        let dropped = self.store.execute(
             "DELETE FROM sealed WHERE key_id = ?1 AND tail <> ?2",
             params![id, tail.as_str()],
         )?;
@@ -147,10 +148,13 @@ impl Change<'_> {
         tail: &Tail,
         seal: impl FnOnce(&AssociatedData) -> Seal,
     ) -> Result<(), Error> {
-        let seal = seal(&associated_data(self.transaction, id, tail)?);
-        self.transaction.execute(
-            "INSERT OR REPLACE INTO sealed (only_row, key_id, tail, kdf, salt, nonce, secret)
-               VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+        let seal = seal(&associated_data(self.store, id, tail)?);
+        self.store.execute(
+            "INSERT INTO sealed (only_row, key_id, tail, kdf, salt, nonce, secret)
+               VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (only_row) DO UPDATE SET key_id = excluded.key_id, tail = excluded.tail,
+               kdf = excluded.kdf, salt = excluded.salt, nonce = excluded.nonce,
+               secret = excluded.secret",
             params![
                 id,
                 tail.as_str(),
@@ -168,31 +172,30 @@ fn expect_username_free(record: Option<Record>) -> Result<(), Error> {
     record.map_or(Ok(()), |record| Err(Error::DefaultTaken(record.key.name)))
 }
 
-fn default_id(connection: &Connection) -> Result<Option<KeyId>, Error> {
+fn default_id(store: &Store) -> Result<Option<KeyId>, Error> {
     let query = format!("SELECT sealed.key_id FROM {CURRENT_SEALS}");
-    let row = connection.query_row(&query, [], |row| row.get(0));
-    Ok(row.optional()?)
+    store.one(&query, &[], |row| row.get(0))
 }
 
 /// Whether a key is the default key.
-pub(super) fn is_default_key(connection: &Connection, id: KeyId) -> Result<bool, Error> {
-    Ok(default_id(connection)? == Some(id))
+pub(super) fn is_default_key(store: &Store, id: KeyId) -> Result<bool, Error> {
+    Ok(default_id(store)? == Some(id))
 }
 
 /// The associated data for the seal of a key's secret.
 pub(super) fn associated_data(
-    connection: &Connection,
+    store: &Store,
     key: KeyId,
     tail: &Tail,
 ) -> Result<AssociatedData, Error> {
     Ok(AssociatedData {
-        vault: log::identity(connection)?.unwrap_or_default(),
+        vault: log::identity(store)?.unwrap_or_default(),
         key,
         tail: tail.clone(),
     })
 }
 
-fn seal(row: &Row<'_>) -> rusqlite::Result<Seal> {
+fn seal(row: &Row<'_>) -> Result<Seal, Error> {
     Ok(Seal {
         kdf: row.get(2)?,
         salt: row.get(3)?,
@@ -214,8 +217,8 @@ fn damaged(why: &str) -> Error {
 }
 
 /// A column of a wrong type or length is damage, too.
-fn unreadable(error: rusqlite::Error) -> Error {
-    match Error::from(error) {
+fn unreadable(error: Error) -> Error {
+    match error {
         Error::Sqlite(error) => damaged(&error.to_string()),
         error => error,
     }

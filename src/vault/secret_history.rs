@@ -1,6 +1,6 @@
 //! Whether a vault has, had, or was about to have a secret.
 
-use rusqlite::OptionalExtension;
+use rusqlite::params;
 
 use crate::key::Tail;
 use crate::vault::{Error, Vault};
@@ -12,14 +12,10 @@ impl Vault {
         let queries = [
             "SELECT 1 FROM secrets WHERE tail = ?1",
             "SELECT 1 FROM pending WHERE tail = ?1",
-            "SELECT 1 FROM log WHERE instr(change, ?1) LIMIT 1",
+            "SELECT 1 FROM log WHERE instr(change, ?1) > 0 LIMIT 1",
         ];
         for query in queries {
-            let found = self
-                .connection
-                .query_row(query, [tail.as_str()], |_| Ok(()))
-                .optional()?;
-            if found.is_some() {
+            if self.store.exists(query, params![tail.as_str()])? {
                 return Ok(true);
             }
         }

@@ -34,12 +34,12 @@ fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
         let id: i64 = id;
         let key = "INSERT INTO keys (id, name, kind, status, permission, created_at, expires_at)
                    VALUES (?1, ?2, 'api', 'active', 'full', 0, ?3)";
-        let added = vault.connection.execute(key, params![id, name, end]);
+        let added = vault.store.execute(key, params![id, name, end]);
         added.expect("a key");
         let secret = "INSERT INTO secrets (key_id, tail, hash, created_at)
                       VALUES (?1, ?2, '$argon2id$', 0)";
         let tail = format!("{id:016}");
-        let added = vault.connection.execute(secret, params![id, tail]);
+        let added = vault.store.execute(secret, params![id, tail]);
         added.expect("a secret");
     }
     (folder, vault)
@@ -47,21 +47,22 @@ fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
 
 fn recorded_ends(vault: &Vault) -> Vec<String> {
     let query = "SELECT name FROM keys WHERE expired_at IS NOT NULL ORDER BY name";
-    let mut statement = vault.connection.prepare(query).expect("a query");
-    let names = statement.query_map([], |row| row.get(0)).expect("rows");
-    names.collect::<Result<_, _>>().expect("names")
+    vault
+        .store
+        .all(query, &[], |row| row.get(0))
+        .expect("names")
 }
 
 #[test]
 fn an_unreadable_key_is_not_retried_forever() {
     let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("later", 200)]);
     let damage = "UPDATE keys SET permission = 'not one' WHERE name = 'b'";
-    vault.connection.execute(damage, []).expect("damage");
+    vault.store.execute(damage, &[]).expect("damage");
     assert!(vault.note_ends(&author(100)).expect("noted"));
     assert_eq!(recorded_ends(&vault), ["a"]);
     assert_eq!(vault.next_end(at(100)).expect("the next"), Some(at(200)));
     // Nothing is left to write: the lock is not even taken.
-    let lock = Connection::open(&vault.path).expect("a vault");
+    let lock = rusqlite::Connection::open(&vault.path).expect("a vault");
     lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     assert!(vault.note_ends(&author(100)).expect("nothing to note"));
     assert!(matches!(vault.note_ends(&author(200)), Err(Error::Busy)));
@@ -72,7 +73,7 @@ fn no_secret_replaces_one_that_retired_early() {
     let (_folder, mut vault) = vault(&[("a", 900)]);
     let old = "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, retired_at)
                VALUES (0, 'oldoldoldoldold1', '$argon2id$', 0, 100, 50)";
-    vault.connection.execute(old, []).expect("an old secret");
+    vault.store.execute(old, &[]).expect("an old secret");
     let name: KeyName = "a".parse().expect("a name");
     let found = vault.find(&name).expect("the key");
     for (second, is_early) in [(99, true), (100, false)] {

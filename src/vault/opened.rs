@@ -7,13 +7,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::descriptors::Connected;
+use super::store::Store;
 use super::{Changes, Error};
 use crate::files::FileId;
 
 /// An open vault.
 #[derive(Debug)]
 pub struct Vault {
-    pub(super) connection: Connection,
+    pub(super) store: Store,
     /// Dropped after the connection.
     _connected: Option<Connected>,
     pub(super) path: PathBuf,
@@ -55,7 +56,7 @@ impl Vault {
         connection.execute_batch(prepare)?;
         configure(&connection)?;
         Ok(Self {
-            connection,
+            store: Store::Sqlite(connection),
             _connected: Some(connected),
             path,
             wait,
@@ -68,7 +69,7 @@ impl Vault {
     /// A vault in a database that is already open, and that nobody else uses.
     pub(super) fn of(connection: Connection, path: PathBuf) -> Self {
         Self {
-            connection,
+            store: Store::Sqlite(connection),
             _connected: None,
             path,
             wait: Duration::ZERO,
@@ -81,7 +82,7 @@ impl Vault {
     /// Limits how long each operation waits for a lock.
     pub fn set_wait(&mut self, wait: Duration) -> Result<(), Error> {
         self.wait = wait;
-        Ok(self.connection.busy_timeout(wait)?)
+        self.store.set_wait(wait)
     }
 
     /// Reports every change that is made through it.
