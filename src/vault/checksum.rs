@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::column::moment;
 use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{Change, Error, Field, KeyId};
 use crate::key::{Key, Tail};
 use jiff::Timestamp;
@@ -75,7 +75,7 @@ fn field(name: &str, secret: &SecretRow) -> Option<Field> {
 
 /// SHA-256 of the random bytes, and the name and value of each column that is not null, each
 /// preceded by its length.
-fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
+fn checksum(row: &StoredRow<'_>) -> Result<Option<String>, Error> {
     let (ValueRef::Blob(salt) | ValueRef::Text(salt)) = row.value(2)? else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 
 use super::Error;
-use super::store::Row;
+use super::store::StoredRow;
 
 /// A stored time, in whole seconds, as a timestamp.
 pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
@@ -14,15 +14,15 @@ pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
 }
 
 /// The time in a nullable column.
-pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
+pub(super) fn moment(row: &StoredRow<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
     row.get::<Option<i64>>(column)?.map(timestamp).transpose()
 }
 
-pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+pub(super) fn parsed<T: FromStr>(row: &StoredRow<'_>, column: usize) -> Result<T, Error> {
     optional(row, column)?.ok_or_else(|| damaged(row, column))
 }
 
-pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
+pub(super) fn optional<T: FromStr>(row: &StoredRow<'_>, column: usize) -> Result<Option<T>, Error> {
     match row.value(column)? {
         ValueRef::Null => Ok(None),
         value => {
@@ -32,7 +32,7 @@ pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Optio
     }
 }
 
-pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
+pub(super) fn damaged(row: &StoredRow<'_>, column: usize) -> Error {
     let id: i64 = row.get(0).unwrap_or_default();
     let column = row.name(column).unwrap_or("?");
     Error::Damaged(format!(

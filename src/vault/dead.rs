@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{ToSql, params};
 
 use super::column::{damaged, parsed, timestamp};
-use super::store::Row;
+use super::store::StoredRow;
 use super::{Cause, Change, Error, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, KeyName, Kind, Tail};
 
@@ -87,7 +87,7 @@ impl Vault {
     }
 }
 
-fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
+fn dead(row: &StoredRow<'_>) -> Result<DeadSecret, Error> {
     let digest = row.value(2)?.as_blob().ok().and_then(Digest::from_bytes);
     Ok(DeadSecret {
         tail: parsed(row, 1)?,

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::keys::{COLUMNS, WIDTH, record};
 use super::log;
 use super::pages::CURRENT_SECRETS;
-use super::store::Row;
+use super::store::StoredRow;
 use super::{Error, Record, Vault};
 use crate::key::{Digest, Kind, Tail};
 
@@ -75,7 +75,7 @@ impl Vault {
 }
 
 /// The row's valid secrets: the current one, and the old one.
-fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
+fn valid_secrets(row: &StoredRow<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
     let found = record(row)?;
     if !found.key.effective_status(now).is_valid() {
         return Ok([None, None]);
@@ -101,7 +101,7 @@ fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 
 }
 
 /// A hash that fits on one line, whatever was written to the vault.
-fn hash(row: &Row<'_>, column: usize) -> Result<Option<String>, Error> {
+fn hash(row: &StoredRow<'_>, column: usize) -> Result<Option<String>, Error> {
     let Some(text) = row.get::<Option<String>>(column)? else {
         return Ok(None);
     };
@@ -117,7 +117,7 @@ fn hash(row: &Row<'_>, column: usize) -> Result<Option<String>, Error> {
     }))
 }
 
-fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, Error> {
+fn digest(row: &StoredRow<'_>, column: usize) -> Result<Option<Digest>, Error> {
     let bytes: Option<Vec<u8>> = row.get(column)?;
     Ok(bytes.and_then(|bytes| Digest::from_bytes(&bytes)))
 }

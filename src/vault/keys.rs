@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use jiff::Timestamp;
 
 use super::column::{moment, optional, parsed, timestamp};
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{Error, Vault};
 use crate::key::{
     Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Tail, Verifier,
@@ -174,7 +174,7 @@ impl Vault {
     pub fn names_of_username(&self, username: &str) -> Result<Vec<KeyName>, Error> {
         let query = "SELECT name FROM keys WHERE username COLLATE NOCASE = ?1 COLLATE NOCASE";
         // A damaged name is reported when the key is read.
-        let read = |row: &Row<'_>| Ok(row.get::<String>(0)?.parse().ok());
+        let read = |row: &StoredRow<'_>| Ok(row.get::<String>(0)?.parse().ok());
         let names = self.store.all(query, params![username], read)?;
         Ok(names.into_iter().flatten().collect())
     }
@@ -203,7 +203,7 @@ impl Vault {
                        AND name COLLATE NOCASE < ?2 COLLATE NOCASE
                      ORDER BY name COLLATE NOCASE";
         let range = params![prefix, format!("{prefix}~")];
-        let read = |row: &Row<'_>| Ok(row.get::<String>(0)?.parse().ok());
+        let read = |row: &StoredRow<'_>| Ok(row.get::<String>(0)?.parse().ok());
         self.store.some(most, query, range, read)
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn find(store: &Store, name: &KeyName) -> Result<Record, Error> {
     found.ok_or_else(|| Error::NoSuchKey(name.clone()))
 }
 
-pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
+pub(super) fn record(row: &StoredRow<'_>) -> Result<Record, Error> {
     Ok(Record {
         id: row.get(0)?,
         key: key(row)?,
@@ -229,7 +229,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
 }
 
 /// Parses a row of [`COLUMNS`] and [`STORED`].
-fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
+fn presented(row: &StoredRow<'_>) -> Result<StoredSecret, Error> {
     let record = record(row)?;
     let verifier = verifier(row, WIDTH + 3);
     Ok(StoredSecret {
@@ -244,7 +244,7 @@ fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
 
 /// Parses a secret's digest and hash from two adjacent columns. A hash beside a digest is only for
 /// other programs, and not validated.
-pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashError> {
+pub(super) fn verifier(row: &StoredRow<'_>, column: usize) -> Result<Verifier, HashError> {
     let digest = match row.value(column) {
         Ok(ValueRef::Blob(bytes)) => Digest::from_bytes(bytes),
         _ => None,
@@ -258,7 +258,7 @@ pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashErr
     Verifier::new(digest, hash).ok_or(HashError::Missing)
 }
 
-pub(super) fn secret_info(row: &Row<'_>) -> Result<SecretInfo, Error> {
+pub(super) fn secret_info(row: &StoredRow<'_>) -> Result<SecretInfo, Error> {
     Ok(SecretInfo {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
@@ -267,7 +267,7 @@ pub(super) fn secret_info(row: &Row<'_>) -> Result<SecretInfo, Error> {
     })
 }
 
-fn key(row: &Row<'_>) -> Result<Key, Error> {
+fn key(row: &StoredRow<'_>) -> Result<Key, Error> {
     Ok(Key {
         name: parsed(row, 1)?,
         access: access(row)?,
@@ -286,7 +286,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
     })
 }
 
-fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
+fn retiring(row: &StoredRow<'_>) -> Result<Option<Retiring>, Error> {
     let tail = optional(row, 11)?;
     let until = moment(row, 12)?;
     let retired_at = moment(row, 14)?;
@@ -297,7 +297,7 @@ fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
     }))
 }
 
-fn access(row: &Row<'_>) -> Result<Access, Error> {
+fn access(row: &StoredRow<'_>) -> Result<Access, Error> {
     Ok(match parsed(row, 2)? {
         Kind::Smtp => Access::Smtp {
             username: parsed(row, 4)?,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::column::timestamp;
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{Action, Error, KeyId, Record, Sudoer, Vault};
 use crate::key::{Key, KeyName, Kind, Limit};
 
@@ -93,7 +93,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn read(row: &Row<'_>) -> Result<Self, Error> {
+    pub(super) fn read(row: &StoredRow<'_>) -> Result<Self, Error> {
         Ok(Self {
             sequence: row.get(0)?,
             at: row.get(1)?,

@@ -5,7 +5,7 @@ use rusqlite::{ToSql, params};
 
 use crate::key::KeyName;
 use crate::vault::log::{COLUMNS, Line};
-use crate::vault::store::Row;
+use crate::vault::store::StoredRow;
 use crate::vault::{Action, Entry, Error, KeyId, Vault};
 
 /// How many entries a page has.
@@ -150,7 +150,7 @@ impl Vault {
     pub fn names_in_log(&self, most: usize) -> Result<Vec<KeyName>, Error> {
         let query = "SELECT DISTINCT key FROM log";
         // Entries about the vault itself have no name.
-        let read = |row: &Row<'_>| Ok(row.get::<String>(0)?.parse().ok());
+        let read = |row: &StoredRow<'_>| Ok(row.get::<String>(0)?.parse().ok());
         self.store.some(most, query, &[], read)
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::column::optional;
 use super::keys::secret_info;
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{Key, KeyPolicy};
 
@@ -116,7 +116,7 @@ fn policies(store: &Store, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, 
 }
 
 /// Parses a key's own policy, in the columns after its number.
-fn policy(row: &Row<'_>) -> Result<KeyPolicy, Error> {
+fn policy(row: &StoredRow<'_>) -> Result<KeyPolicy, Error> {
     Ok(KeyPolicy {
         rotate_every: optional(row, 1)?,
         unused: optional(row, 2)?,
@@ -168,7 +168,7 @@ pub(super) fn each_of(
     table: &str,
     columns: &str,
     keys: &[KeyId],
-    take: impl FnMut(&Row<'_>) -> Result<(), Error>,
+    take: impl FnMut(&StoredRow<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let query = format!(
         "SELECT {columns} FROM json_each(?1) AS given

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::column::{moment, optional, parsed, timestamp};
 use super::policies::each_of;
 use super::sealed::associated_data;
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{AutomaticRotation, Change, Error, Field, HeldRotation, KeyId, Record, Vault};
 use crate::key::{AssociatedData, Key, RestoreSeal, Tail};
 use crate::rotation::RotationProgress;
@@ -134,7 +134,7 @@ fn rotations(store: &Store, keys: &[KeyId]) -> Result<HashMap<KeyId, AutomaticRo
     Ok(found)
 }
 
-fn rotation(row: &Row<'_>) -> Result<AutomaticRotation, Error> {
+fn rotation(row: &StoredRow<'_>) -> Result<AutomaticRotation, Error> {
     let held = optional(row, 6)?.zip(moment(row, 7)?);
     let detail = row.get(8)?;
     Ok(AutomaticRotation {

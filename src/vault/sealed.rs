@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::store::{Row, Store};
+use super::store::{Store, StoredRow};
 use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::key::{AssociatedData, Key, KeyPolicy, Seal, Tail};
 
@@ -195,7 +195,7 @@ pub(super) fn associated_data(
     })
 }
 
-fn seal(row: &Row<'_>) -> Result<Seal, Error> {
+fn seal(row: &StoredRow<'_>) -> Result<Seal, Error> {
     Ok(Seal {
         kdf: row.get(2)?,
         salt: row.get(3)?,

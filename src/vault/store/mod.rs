@@ -9,7 +9,7 @@ use rusqlite::{Connection, ToSql, params};
 
 use super::Error;
 
-pub(super) use row::Row;
+pub(super) use row::StoredRow;
 
 /// The connection to a vault's engine.
 #[derive(Debug)]
@@ -38,14 +38,14 @@ impl Store {
         &self,
         sql: &str,
         values: &[&dyn ToSql],
-        mut take: impl FnMut(&Row<'_>) -> Result<ControlFlow<T>, E>,
+        mut take: impl FnMut(&StoredRow<'_>) -> Result<ControlFlow<T>, E>,
     ) -> Result<Option<T>, E> {
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql).map_err(Error::from)?;
                 let mut rows = statement.query(values).map_err(Error::from)?;
                 while let Some(row) = rows.next().map_err(Error::from)? {
-                    if let ControlFlow::Break(found) = take(&Row::Sqlite(row))? {
+                    if let ControlFlow::Break(found) = take(&StoredRow::Sqlite(row))? {
                         return Ok(Some(found));
                     }
                 }
@@ -59,7 +59,7 @@ impl Store {
         &self,
         sql: &str,
         values: &[&dyn ToSql],
-        read: impl Fn(&Row<'_>) -> Result<T, Error>,
+        read: impl Fn(&StoredRow<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         self.scan(sql, values, |row| read(row).map(ControlFlow::Break))
     }
@@ -69,7 +69,7 @@ impl Store {
         &self,
         sql: &str,
         values: &[&dyn ToSql],
-        read: impl Fn(&Row<'_>) -> Result<T, Error>,
+        read: impl Fn(&StoredRow<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let row = self.one(sql, values, read)?;
         row.ok_or_else(|| Error::from(rusqlite::Error::QueryReturnedNoRows))
@@ -80,9 +80,9 @@ impl Store {
         &self,
         sql: &str,
         values: &[&dyn ToSql],
-        mut take: impl FnMut(&Row<'_>) -> Result<(), Error>,
+        mut take: impl FnMut(&StoredRow<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let next = |row: &Row<'_>| take(row).map(|()| ControlFlow::<()>::Continue(()));
+        let next = |row: &StoredRow<'_>| take(row).map(|()| ControlFlow::<()>::Continue(()));
         self.scan(sql, values, next).map(|_| ())
     }
 
@@ -91,7 +91,7 @@ impl Store {
         &self,
         sql: &str,
         values: &[&dyn ToSql],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, Error>,
+        mut read: impl FnMut(&StoredRow<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let mut rows = Vec::new();
         self.each(sql, values, |row| {
@@ -107,7 +107,7 @@ impl Store {
         most: usize,
         sql: &str,
         values: &[&dyn ToSql],
-        read: impl Fn(&Row<'_>) -> Result<Option<T>, Error>,
+        read: impl Fn(&StoredRow<'_>) -> Result<Option<T>, Error>,
     ) -> Result<Vec<T>, Error> {
         let mut found = Vec::new();
         self.scan(sql, values, |row| {

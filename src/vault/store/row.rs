@@ -5,12 +5,12 @@ use rusqlite::types::{FromSql, ValueRef};
 use crate::vault::Error;
 
 /// A row.
-pub(in crate::vault) enum Row<'a> {
+pub(in crate::vault) enum StoredRow<'a> {
     /// SQLite's.
     Sqlite(&'a rusqlite::Row<'a>),
 }
 
-impl Row<'_> {
+impl StoredRow<'_> {
     /// The value in a column.
     pub(in crate::vault) fn value(&self, column: usize) -> Result<ValueRef<'_>, Error> {
         match self {
