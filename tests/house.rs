@@ -31,8 +31,10 @@ const STAIRCASE: &[&[&str]] = &[
 ];
 
 /// Names that only some modules may use.
-const ONLY: [(&str, &[&str]); 14] = [
+const ONLY: [(&str, &[&str]); 16] = [
     ("rusqlite", &["vault", "usage"]),
+    ("tokio_postgres", &["vault/database"]),
+    ("rustls", &["vault/database"]),
     ("comfy_table", &["ui"]),
     ("dialoguer", &["ui"]),
     ("indicatif", &["ui"]),

@@ -1,30 +1,20 @@
 //! Reads the default key's passphrase: typed without echo, or from the first line of a private
 //! file; never from an argument or the environment.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Read};
+use std::fs::File;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nix::fcntl::OFlag;
-use nix::unistd::geteuid;
-use zeroize::Zeroizing;
 
 use crate::arguments;
 use crate::context::Context;
 use crate::context::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::hint_of;
-use crate::key::{Passphrase, SealError, Sealer, without_mark};
-
-/// The maximum length of a passphrase's line, in bytes; the limit of a terminal's line.
-const MAX_LINE: usize = 4096;
-
-/// Any access for the group or others.
-const GROUP_AND_OTHERS: u32 = 0o077;
+use crate::files::{PrivateFileFault, hint_of, open_private, secret_line};
+use crate::key::{Passphrase, SealError, Sealer};
 
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
@@ -118,93 +108,25 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
         true => "standard input".to_owned(),
         false => format!("the passphrase's file `{}`", path.display()),
     };
-    let refused = |why: &str, hint: &str| {
-        Error::usage(format!("{what} {why}")).with_hint(hint_of(hint, path))
-    };
-    let unreadable = |error: io::Error| {
-        let is_link = error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
-        if is_link {
-            return refused("is a symbolic link", "name the file itself");
-        }
-        refused(
-            &format!("cannot be read: {error}"),
-            "name a file of your own",
-        )
+    let refused = |fault: PrivateFileFault| {
+        Error::usage(format!("{what} {}", fault.why)).with_hint(hint_of(&fault.hint, path))
     };
     let file = match is_input {
-        true if io::stdin().is_terminal() => {
-            let hint = "omit --passphrase-file to be prompted";
-            return Err(refused(
-                "is a terminal, which would show the passphrase",
-                hint,
-            ));
-        }
-        true => File::from(
-            io::stdin()
-                .as_fd()
-                .try_clone_to_owned()
-                .map_err(unreadable)?,
-        ),
-        false => open(path).map_err(unreadable)?,
+        true => standard_input(),
+        false => open_private(path),
     };
-    let found = file.metadata().map_err(unreadable)?;
-    if let Some((why, hint)) = fault(&found).filter(|_| !is_input) {
-        return Err(refused(why, hint));
-    }
-    let line = first_line(file).map_err(unreadable)?;
-    if line.len() > MAX_LINE {
-        return Err(refused(
-            "has a first line of more than 4096 bytes",
-            "put the passphrase alone on it",
-        ));
-    }
-    let text = std::str::from_utf8(without_mark(&line))
-        .map_err(|_| refused("is not UTF-8 text", "write the passphrase as text"))?;
-    let passphrase = Passphrase::new(Zeroizing::new(text.to_owned()));
-    if passphrase.is_empty() {
-        return Err(refused(
-            "has an empty first line",
-            "put the passphrase on it",
-        ));
-    }
-    Ok(passphrase)
+    let line = file.and_then(|file| secret_line(file, "passphrase"));
+    line.map(Passphrase::new).map_err(refused)
 }
 
-/// Opens a file without following links or waiting for a FIFO's writer.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
-}
-
-/// Why the file is refused, and the hint.
-fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
-    if !file.is_file() {
-        Some(("is not a regular file", "name a file of your own"))
-    } else if ![0, geteuid().as_raw()].contains(&file.uid()) {
-        Some(("belongs to another user", "name a file of your own"))
-    } else if file.mode() & GROUP_AND_OTHERS != 0 {
-        Some((
-            "is open to other users",
-            "find out who has read it, then `chmod 600 {path}`",
-        ))
-    } else {
-        None
+fn standard_input() -> Result<File, PrivateFileFault> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        return Err(PrivateFileFault {
+            why: "is a terminal, which would show the passphrase".to_owned(),
+            hint: "omit --passphrase-file to be prompted".to_owned(),
+        });
     }
-}
-
-/// The first line without its end, or more than the maximum; unbuffered, since std's buffer would
-/// keep a copy.
-fn first_line(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let most = MAX_LINE + 2;
-    let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
-    file.take(most as u64).read_to_end(&mut line)?;
-    let end = line.iter().position(|&byte| byte == b'\n');
-    line.truncate(end.unwrap_or(most));
-    if line.ends_with(b"\r") {
-        line.pop();
-    }
-    Ok(line)
+    let file = input.as_fd().try_clone_to_owned().map(File::from);
+    file.map_err(|error| PrivateFileFault::of_io(&error))
 }

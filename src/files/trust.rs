@@ -34,6 +34,8 @@ pub enum FileRole {
     Backup,
     /// A saved head of the audit log.
     LogHead,
+    /// Certificates, of a client or of the authorities that are trusted.
+    Certificate,
 }
 
 impl FileRole {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use rusqlite::{ErrorCode, ffi};
 
-use super::Contradiction;
+use super::{Contradiction, DatabaseFault};
 use crate::error::Explained;
 use crate::exit::ExitStatus;
 use crate::files::{NO_FILES, UNSYNCED, hint_of, hint_of_io};
@@ -238,6 +238,10 @@ pub enum Error {
     #[error("the pending secret was not delivered in time and was removed")]
     #[diagnostic(help("run the command again and deliver the secret without delay"))]
     PendingExpired,
+    /// The database cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Database(#[from] DatabaseFault),
     /// A commit failed, and whether it happened could not be read.
     #[error("the change may or may not have been committed: {0}")]
     #[diagnostic(help("check `postkey list` and `postkey log` before trying again"))]

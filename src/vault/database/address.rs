@@ -1,0 +1,520 @@
+//! Where a vault is: in a file, or in a database, as a URL like libpq's but without a password.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::key::{Invalid, quoted};
+
+/// How a database's address begins.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// The port of a host without one.
+const DEFAULT_PORT: u16 = 5432;
+
+/// What must be encoded within a part of a URL.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The same in the value of a parameter.
+const ENCODED_VALUE: &AsciiSet = &ENCODED.remove(b'/');
+
+const FORM: &str = "write `postgres://USER@HOST/DATABASE`, with `:PORT` after the host and more \
+     hosts after commas if needed, or `postgres:///DATABASE?host=/run/postgresql` for a unix socket";
+
+/// Where a vault is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VaultAddress {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Database(DatabaseAddress),
+}
+
+/// A PostgreSQL database: the servers that may have it, its name, and the role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseAddress {
+    /// The servers, of which one is the primary; at least one.
+    pub servers: Vec<DatabaseServer>,
+    /// The database's name.
+    pub database: String,
+    /// The role; if `None`, the one with the name of the system's user.
+    pub user: Option<String>,
+}
+
+/// A server and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseServer {
+    /// Its name, IP address, or the absolute path of the folder of its unix socket.
+    pub host: String,
+    /// Its port, which is also a part of the socket's name.
+    pub port: u16,
+}
+
+impl VaultAddress {
+    /// The file's path, if it is a file.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Database(_) => None,
+        }
+    }
+
+    /// Whether a text is meant as a database's address.
+    pub fn is_url(text: &str) -> bool {
+        SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+    }
+}
+
+impl From<PathBuf> for VaultAddress {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl fmt::Display for VaultAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Database(address) => address.fmt(f),
+        }
+    }
+}
+
+impl FromStr for VaultAddress {
+    type Err = Invalid;
+
+    /// A URL is a database, anything else a file.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match Self::is_url(text) {
+            true => text.parse().map(Self::Database),
+            false => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+impl DatabaseServer {
+    /// Whether it is reached by a unix socket.
+    pub fn is_socket(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    /// As in a URL, in which a socket's slashes are encoded.
+    fn encoded(&self) -> String {
+        let host = match self.host.contains(':') && !self.is_socket() {
+            true => format!("[{}]", self.host),
+            false => utf8_percent_encode(&self.host, ENCODED).to_string(),
+        };
+        match self.port {
+            DEFAULT_PORT => host,
+            port => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_socket(), self.host.contains(':')) {
+            (true, _) => write!(f, "{}/.s.PGSQL.{}", self.host, self.port),
+            (false, true) => write!(f, "[{}]:{}", self.host, self.port),
+            (false, false) => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SCHEMES[0])?;
+        if let Some(user) = &self.user {
+            write!(f, "{}@", utf8_percent_encode(user, ENCODED))?;
+        }
+        let database = utf8_percent_encode(&self.database, ENCODED);
+        match self.servers.as_slice() {
+            [only] if only.is_socket() => {
+                let folder = utf8_percent_encode(&only.host, ENCODED_VALUE);
+                write!(f, "/{database}?host={folder}")?;
+                match only.port {
+                    DEFAULT_PORT => Ok(()),
+                    port => write!(f, "&port={port}"),
+                }
+            }
+            servers => {
+                let servers: Vec<String> = servers.iter().map(DatabaseServer::encoded).collect();
+                write!(f, "{}/{database}", servers.join(","))
+            }
+        }
+    }
+}
+
+impl FromStr for DatabaseAddress {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut schemes = SCHEMES.iter();
+        let rest = schemes.find_map(|scheme| text.strip_prefix(scheme));
+        let rest = rest.ok_or_else(|| refused("it does not begin with `postgres://`"))?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        // A password may have a slash.
+        let (user, rest) = match rest.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => return Err(password()),
+            Some((user, rest)) => (Some(decoded(user)?), rest),
+            None => (None, rest),
+        };
+        let parameters = Parameters::read(query)?;
+        let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let servers = match (hosts, parameters.host) {
+            ("", None) => return Err(refused("it names no host")),
+            ("", Some(host)) => vec![server(host, parameters.port.unwrap_or(DEFAULT_PORT))?],
+            (_, Some(_)) => return Err(refused("it names hosts twice")),
+            (_, None) if parameters.port.is_some() => {
+                return Err(refused("it names hosts and a separate port"));
+            }
+            (hosts, None) => hosts
+                .split(',')
+                .map(host_and_port)
+                .collect::<Result<_, _>>()?,
+        };
+        let user = match (user, parameters.user) {
+            (Some(_), Some(_)) => return Err(refused("it names a user twice")),
+            (user, other) => user.or(other),
+        };
+        if user.as_ref().is_some_and(String::is_empty) {
+            return Err(refused("its user is empty"));
+        }
+        match decoded(database)? {
+            database if database.is_empty() => Err(refused("it names no database")),
+            database => Ok(Self {
+                servers,
+                database,
+                user,
+            }),
+        }
+    }
+}
+
+/// The parameters at the end of a URL.
+#[derive(Debug, Default)]
+struct Parameters {
+    user: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+}
+
+impl Parameters {
+    fn read(query: &str) -> Result<Self, Invalid> {
+        let mut read = Self::default();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let is_repeated = match name {
+                "user" => read.user.replace(decoded(value)?).is_some(),
+                "host" => read.host.replace(decoded(value)?).is_some(),
+                "port" => read.port.replace(port(value)?).is_some(),
+                "password" | "passfile" | "sslpassword" => return Err(password()),
+                name => return Err(unknown(name)),
+            };
+            if is_repeated {
+                return Err(refused("it has a parameter twice"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// A host of the list before the database, with its port.
+fn host_and_port(text: &str) -> Result<DatabaseServer, Invalid> {
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(text) => text
+            .split_once(']')
+            .ok_or_else(|| refused("an IPv6 address ends with `]`"))?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match rest {
+        "" => DEFAULT_PORT,
+        rest => port(rest.strip_prefix(':').unwrap_or(rest))?,
+    };
+    server(decoded(host)?, port)
+}
+
+fn server(host: String, port: u16) -> Result<DatabaseServer, Invalid> {
+    let is_socket = host.starts_with('/');
+    let is_plain = |c: char| c.is_alphanumeric() || "._-:".contains(c);
+    if host.is_empty() {
+        return Err(refused("a host in it is empty"));
+    }
+    if host.contains('\0') || !is_socket && !host.chars().all(is_plain) {
+        return Err(refused(
+            "a host is a name, an IP address (IPv6 in brackets), or a unix socket's absolute folder",
+        ));
+    }
+    Ok(DatabaseServer { host, port })
+}
+
+fn port(text: &str) -> Result<u16, Invalid> {
+    let port = text.parse().ok().filter(|&port| port > 0);
+    port.ok_or_else(|| refused("a port is a number from 1 to 65535"))
+}
+
+fn decoded(text: &str) -> Result<String, Invalid> {
+    let text = percent_decode_str(text).decode_utf8();
+    match text {
+        Ok(text) if !text.contains('\0') => Ok(text.into_owned()),
+        _ => Err(refused("it is not UTF-8 text")),
+    }
+}
+
+/// The address is not repeated: what is wrong with it may be a password in the wrong place.
+fn refused(rule: &str) -> Invalid {
+    Invalid::new("the address of a database", "postgres://…", rule).with_hint(FORM)
+}
+
+fn password() -> Invalid {
+    let rule = "it has a password, which every user of this machine could see in the list of \
+                processes";
+    refused(rule).with_hint(
+        "remove it, and name a file with `password_file` in `[database]` of the settings, or a \
+         client certificate with `cert_file` and `key_file`; change the password",
+    )
+}
+
+fn unknown(name: &str) -> Invalid {
+    let rule = format!("it has an unknown parameter {}", quoted(name));
+    refused(&rule).with_hint(
+        "allowed: user, host, port; files for TLS are in `[database]` of the settings, and TLS is \
+         always verified, except on loopback",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn server(host: &str, port: u16) -> DatabaseServer {
+        let host = host.to_owned();
+        DatabaseServer { host, port }
+    }
+
+    #[test]
+    fn an_address_names_servers_a_database_and_a_role() {
+        type Expected = (
+            &'static [(&'static str, u16)],
+            &'static str,
+            Option<&'static str>,
+        );
+        let cases: [(&str, Expected, &str); 9] = [
+            (
+                "postgres://db1/shop",
+                (&[("db1", 5432)], "shop", None),
+                "postgres://db1/shop",
+            ),
+            (
+                "postgresql://olga@db1:5433,db2/shop",
+                (&[("db1", 5433), ("db2", 5432)], "shop", Some("olga")),
+                "postgres://olga@db1:5433,db2/shop",
+            ),
+            (
+                "postgres://db1/shop?user=olga",
+                (&[("db1", 5432)], "shop", Some("olga")),
+                "postgres://olga@db1/shop",
+            ),
+            (
+                "postgres:///shop?host=/run/postgresql",
+                (&[("/run/postgresql", 5432)], "shop", None),
+                "postgres:///shop?host=/run/postgresql",
+            ),
+            (
+                "postgres://olga@/shop?host=/run/postgresql&port=5433",
+                (&[("/run/postgresql", 5433)], "shop", Some("olga")),
+                "postgres://olga@/shop?host=/run/postgresql&port=5433",
+            ),
+            (
+                "postgres://%2Frun%2Fpostgresql:5433/shop",
+                (&[("/run/postgresql", 5433)], "shop", None),
+                "postgres:///shop?host=/run/postgresql&port=5433",
+            ),
+            (
+                "postgres://[::1]:5433,[fe80::1]/shop",
+                (&[("::1", 5433), ("fe80::1", 5432)], "shop", None),
+                "postgres://[::1]:5433,[fe80::1]/shop",
+            ),
+            (
+                "postgres://ol%40ga@db1/sh%2Fop",
+                (&[("db1", 5432)], "sh/op", Some("ol@ga")),
+                "postgres://ol%40ga@db1/sh%2Fop",
+            ),
+            (
+                "postgres://10.0.0.1/shop?",
+                (&[("10.0.0.1", 5432)], "shop", None),
+                "postgres://10.0.0.1/shop",
+            ),
+        ];
+        for (text, (servers, database, user), shown) in cases {
+            let address: DatabaseAddress = text.parse().expect(text);
+            let servers = servers.iter().map(|&(host, port)| server(host, port));
+            assert_eq!(address.servers, servers.collect::<Vec<_>>(), "{text}");
+            assert_eq!(address.database, database, "{text}");
+            assert_eq!(address.user.as_deref(), user, "{text}");
+            assert_eq!(address.to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_mistake_is_refused_without_repeating_it() {
+        for (text, rule, hint) in [
+            (
+                "postgres://olga:hunter2@db1/shop",
+                "has a password",
+                "password_file",
+            ),
+            (
+                "postgres://olga:hun/ter2@db1/shop",
+                "has a password",
+                "password_file",
+            ),
+            (
+                "postgres://olga:hun@ter2@db1/shop",
+                "has a password",
+                "password_file",
+            ),
+            (
+                "postgres://db1/shop?password=hunter2",
+                "has a password",
+                "password_file",
+            ),
+            (
+                "postgres://db1/shop?user=olga&password=hunter2",
+                "has a password",
+                "password_file",
+            ),
+            (
+                "postgres://olga:hunter2/shop",
+                "a port is a number",
+                "write `postgres://",
+            ),
+            (
+                "postgres://db1/shop?sslmode=hunter2",
+                "unknown parameter `sslmode`",
+                "allowed: user",
+            ),
+            (
+                "postgres://db1:0/shop",
+                "a port is a number",
+                "write `postgres://",
+            ),
+            (
+                "postgres://db1:65536/shop",
+                "a port is a number",
+                "write `postgres://",
+            ),
+            ("postgres://db1", "names no database", "write `postgres://"),
+            ("postgres://db1/", "names no database", "write `postgres://"),
+            ("postgres:///shop", "names no host", "write `postgres://"),
+            ("postgres://", "names no host", "write `postgres://"),
+            (
+                "postgres://db1,/shop",
+                "a host in it is empty",
+                "write `postgres://",
+            ),
+            (
+                "postgres://:5432/shop",
+                "a host in it is empty",
+                "write `postgres://",
+            ),
+            (
+                "postgres:///shop?host=",
+                "a host in it is empty",
+                "write `postgres://",
+            ),
+            (
+                "postgres://@db1/shop",
+                "its user is empty",
+                "write `postgres://",
+            ),
+            (
+                "postgres://olga@db1/shop?user=vera",
+                "a user twice",
+                "write `postgres://",
+            ),
+            (
+                "postgres://db1/shop?host=db2",
+                "hosts twice",
+                "write `postgres://",
+            ),
+            (
+                "postgres://db1/shop?port=5433",
+                "a separate port",
+                "write `postgres://",
+            ),
+            (
+                "postgres:///shop?host=a&host=b",
+                "a parameter twice",
+                "write `postgres://",
+            ),
+            (
+                "postgres://[::1/shop",
+                "ends with `]`",
+                "write `postgres://",
+            ),
+            (
+                "postgres://d b/shop",
+                "a host is a name",
+                "write `postgres://",
+            ),
+            ("postgres://db1/sh%00op", "not UTF-8", "write `postgres://"),
+            (
+                "mysql://db1/shop",
+                "does not begin with",
+                "write `postgres://",
+            ),
+        ] {
+            let error = text.parse::<DatabaseAddress>().expect_err(text);
+            let message = error.to_string();
+            assert!(message.contains(rule), "{text}: {message}");
+            let shown = error.hint().unwrap_or_default();
+            assert!(shown.contains(hint), "{text}: {shown}");
+            for part in ["hunter2", "ter2"] {
+                assert!(!format!("{message} {shown}").contains(part), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_a_file() {
+        for text in ["/srv/vault.db", "vault.db", "postgres:x", "./postgres://x"] {
+            let address: VaultAddress = text.parse().expect(text);
+            assert_eq!(address.file(), Some(Path::new(text)));
+            assert_eq!(address.to_string(), text);
+        }
+        let database: VaultAddress = "postgres://db1/shop".parse().expect("a URL");
+        assert_eq!(database.file(), None);
+        assert_eq!(database.to_string(), "postgres://db1/shop");
+    }
+
+    fn servers() -> impl Strategy<Value = DatabaseServer> {
+        let host = prop_oneof![
+            "[a-zA-Z0-9._-]{1,20}",
+            "(/[^\\x00]{1,6}){1,3}",
+            "[0-9a-f]{1,4}:(:[0-9a-f]{1,4}){1,3}",
+        ];
+        (host, 1..=u16::MAX).prop_map(|(host, port)| DatabaseServer { host, port })
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_read_as_it_was_written(
+            servers in prop::collection::vec(servers(), 1..4),
+            database in "[^\\x00]{1,12}",
+            user in prop::option::of("[^\\x00]{1,12}"),
+        ) {
+            let address = DatabaseAddress { servers, database, user };
+            let text = address.to_string();
+            prop_assert_eq!(text.parse::<DatabaseAddress>().expect("its own text"), address);
+        }
+    }
+}
