@@ -1,6 +1,7 @@
 //! The value of every setting, and its source.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -37,6 +38,10 @@ fn names_in(text: &str) -> BTreeSet<String> {
 /// The value of a setting without a default.
 fn or_none(value: Option<&impl ToString>) -> String {
     value.map_or("none".to_owned(), ToString::to_string)
+}
+
+fn or_no_path(path: &Option<PathBuf>) -> String {
+    or_none(path.as_ref().map(|path| path.display()).as_ref())
 }
 
 impl Settings {
@@ -124,6 +129,13 @@ impl Settings {
             ("policy.grace", self.policy.grace.to_string()),
             ("policy.settle", self.policy.settle.to_string()),
             ("usage.keep", format!("{}d", self.retention.days())),
+            (
+                "database.password_file",
+                or_no_path(&self.database.password_file),
+            ),
+            ("database.ca_file", or_no_path(&self.database.ca_file)),
+            ("database.cert_file", or_no_path(&self.database.cert_file)),
+            ("database.key_file", or_no_path(&self.database.key_file)),
             ("serve.listen", self.listen.to_string()),
             ("serve.policy", or_none(self.listen_policy.as_ref())),
             ("serve.headers", headers.collect::<Vec<_>>().join(", ")),

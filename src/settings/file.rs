@@ -42,6 +42,7 @@ pub(super) struct File {
     pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
     pub(super) policy: PolicyFile,
     pub(super) usage: UsageFile,
+    pub(super) database: DatabaseSection,
     pub(super) serve: ServeSection,
     pub(super) smtp: SmtpSection,
     pub(super) api: ApiSection,
@@ -87,6 +88,19 @@ pub(super) struct PolicyFile {
 pub(super) struct UsageFile {
     #[serde(deserialize_with = "text")]
     pub(super) keep: Option<Retention>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DatabaseSection {
+    #[serde(deserialize_with = "absolute")]
+    pub(super) password_file: Option<PathBuf>,
+    #[serde(deserialize_with = "absolute")]
+    pub(super) ca_file: Option<PathBuf>,
+    #[serde(deserialize_with = "absolute")]
+    pub(super) cert_file: Option<PathBuf>,
+    #[serde(deserialize_with = "absolute")]
+    pub(super) key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -278,6 +292,16 @@ mod tests {
                 "[usage]\nkeep = \"36h\"",
                 2,
                 "a whole number of days, from 1d",
+            ),
+            (
+                "[database]\nca_file = \"ca.pem\"",
+                2,
+                "must be an absolute path",
+            ),
+            (
+                "[database]\npassword = \"x\"",
+                2,
+                "unknown setting `password`",
             ),
             (
                 "[serve]\nlisten = \"0.0.0.0:1\"",

@@ -10,6 +10,7 @@ use super::{
     VaultSource, Vaults, export,
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
+use crate::vault::DatabaseOptions;
 
 /// Merges flags, environment and file, with defaults for the rest.
 pub(super) fn merged(
@@ -77,6 +78,12 @@ pub(super) fn merged(
         permissions,
         policy: Policy::of(&file.policy),
         retention: file.usage.keep.unwrap_or_default(),
+        database: DatabaseOptions {
+            password_file: file.database.password_file,
+            ca_file: file.database.ca_file,
+            cert_file: file.database.cert_file,
+            key_file: file.database.key_file,
+        },
         listen: file.serve.listen.unwrap_or_default(),
         listen_policy: file.serve.policy,
         credentials,

@@ -107,6 +107,7 @@ impl Settings {
         let without = |file: &File| File {
             vault: file.vault.clone(),
             vaults: file.vaults.clone(),
+            database: file.database.clone(),
             ..File::default()
         };
         let bare = without(&file);

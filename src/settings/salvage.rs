@@ -15,7 +15,7 @@ use super::nearest;
 use super::text::Text;
 
 /// The top-level settings, and those in tables.
-const ALL: [&str; 51] = [
+const ALL: [&str; 56] = [
     "vault",
     "vaults",
     "wait",
@@ -25,6 +25,7 @@ const ALL: [&str; 51] = [
     "permissions",
     "policy",
     "usage",
+    "database",
     "serve",
     "smtp",
     "api",
@@ -45,6 +46,10 @@ const ALL: [&str; 51] = [
     "grace",
     "settle",
     "keep",
+    "password_file",
+    "ca_file",
+    "cert_file",
+    "key_file",
     "listen",
     "host",
     "port",
@@ -140,6 +145,7 @@ fn take(file: &mut File, name: &str, one: File) {
         "permissions" => file.permissions = one.permissions,
         "policy" => file.policy = one.policy,
         "usage" => file.usage = one.usage,
+        "database" => file.database = one.database,
         "serve" => file.serve = one.serve,
         "smtp" => file.smtp = one.smtp,
         "api" => file.api = one.api,
@@ -264,7 +270,7 @@ mod tests {
             // No other setting may be mistaken for it.
             (
                 format!(
-                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\nusername = \"{{name}}_x\"\n[vaults]\nprod = \"/p.db\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\nrequire_least_permission = true\ngrace = \"1d\"\nsettle = \"1h\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\nusername = \"{{name}}_x\"\n[vaults]\nprod = \"/p.db\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\nmax_lifetime = \"1d\"\nrequire_expiry = true\nrequire_limit = true\nrequire_least_permission = true\ngrace = \"1d\"\nsettle = \"1h\"\n[usage]\nkeep = \"1d\"\n[database]\npassword_file = \"/p\"\nca_file = \"/p\"\ncert_file = \"/p\"\nkey_file = \"/p\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
                 ),
                 true,
                 1,

@@ -15,6 +15,14 @@ mod column;
 mod comparison;
 mod contradiction;
 mod copy;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the store takes a database in the next step"
+    )
+)]
 mod database;
 mod database_schema;
 mod dead;
@@ -62,6 +70,7 @@ pub use changes::Changes;
 pub use comparison::{AffectedKey, Comparison, Effect, Reason};
 pub use contradiction::Contradiction;
 pub use copy::{Copied, Head};
+pub use database::{DatabaseFault, DatabaseOptions};
 pub use database::{DatabaseAddress, DatabaseFault, DatabaseOptions, DatabaseServer, VaultAddress};
 pub use database_schema::DATABASE_SCHEMA;
 pub use dead::{DeadSecret, FoundSecret};

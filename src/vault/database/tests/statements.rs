@@ -45,7 +45,7 @@ fn values_come_back(database: &Database) {
     ] {
         let query = format!("SELECT $1::{kind}");
         let mut found = None;
-        let read = database.each(&query, &[value.clone()], |row| {
+        let read = database.each(&query, std::slice::from_ref(&value), |row| {
             found = Some(Value::try_from(value_ref(row, 0)?).expect("UTF-8"));
             Ok::<_, Error>(true)
         });
