@@ -153,7 +153,7 @@ impl Database {
     ) -> Result<(), E> {
         let (client, statement) = self.prepared(sql)?;
         let rows = self.answer(client.query_raw(&statement, values.iter().map(Parameter)))?;
-        let reading = Reading::begin(self, ArrivingRows::new(rows));
+        let reading = RowCursor::begin(self, ArrivingRows::new(rows));
         while let Some(row) = reading.next()? {
             if !take(&row)? {
                 break;
@@ -308,12 +308,12 @@ fn state_after(sql: &str) -> Option<TransactionState> {
 }
 
 /// A query that is being read, until it is dropped.
-struct Reading<'a> {
+struct RowCursor<'a> {
     database: &'a Database,
     depth: usize,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> RowCursor<'a> {
     fn begin(database: &'a Database, rows: ArrivingRows) -> Self {
         let mut reading = database.reading.borrow_mut();
         reading.push(rows);
@@ -349,7 +349,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for RowCursor<'_> {
     fn drop(&mut self) {
         self.database.reading.borrow_mut().truncate(self.depth - 1);
     }

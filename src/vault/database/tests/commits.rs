@@ -29,7 +29,7 @@ fn has(database: &Database, name: &str) -> Result<bool, Error> {
 }
 
 /// Lets commits wait for a standby that is not there, or no longer.
-fn standby(server: &Server, name: &str) {
+fn standby(server: &TestServer, name: &str) {
     server.sql(
         "postgres",
         &format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"),
@@ -68,7 +68,7 @@ fn a_failed_statement_rolls_back(database: &Database) {
     assert!(!has(database, "half").expect("read"));
 }
 
-fn a_commit_without_a_standby_is_unknown(server: &Server, database: &Database) {
+fn a_commit_without_a_standby_is_unknown(server: &TestServer, database: &Database) {
     standby(server, "nowhere");
     begin(database, "waiting");
     let begun = std::time::Instant::now();
@@ -92,7 +92,7 @@ fn a_commit_without_a_standby_is_unknown(server: &Server, database: &Database) {
     );
 }
 
-fn a_cancelled_wait_is_unknown(server: &Server, database: &Database) {
+fn a_cancelled_wait_is_unknown(server: &TestServer, database: &Database) {
     standby(server, "nowhere");
     let cancel = "DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM pg_sleep(0.02);
         PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep';
@@ -114,7 +114,7 @@ fn a_cancelled_wait_is_unknown(server: &Server, database: &Database) {
     );
 }
 
-fn a_connection_lost_before_the_commit_is_no_commit(server: &Server, database: &Database) {
+fn a_connection_lost_before_the_commit_is_no_commit(server: &TestServer, database: &Database) {
     begin(database, "lost");
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'olga'";
     server.sql("postgres", end);
@@ -127,7 +127,7 @@ fn a_connection_lost_before_the_commit_is_no_commit(server: &Server, database: &
     assert!(!has(database, "lost").expect("read"));
 }
 
-fn a_server_that_stops_answers_nothing(server: &Server, database: &Database) {
+fn a_server_that_stops_answers_nothing(server: &TestServer, database: &Database) {
     standby(server, "nowhere");
     begin(database, "stopped");
     std::thread::scope(|scope| {

@@ -48,7 +48,7 @@ fn shown(connected: Result<Database, Error>) -> String {
 fn a_connection_is_verified_or_says_why_not() {
     let settings = "ssl = on\nssl_ca_file = '../ca.crt'\nssl_cert_file = '../localhost.crt'\n\
                     ssl_key_file = '../localhost.key'";
-    let prepare = |server: &Server| {
+    let prepare = |server: &TestServer| {
         let own = server.own.path();
         certificates(own);
         for name in ["ca.crt", "localhost.crt", "localhost.key"] {
@@ -57,7 +57,7 @@ fn a_connection_is_verified_or_says_why_not() {
             server.give(&path);
         }
     };
-    let Some(server) = Server::start_after(prepare, settings, ACCESS) else {
+    let Some(server) = TestServer::start_after(prepare, settings, ACCESS) else {
         return;
     };
     server.sql("postgres", SCHEMA);
@@ -70,14 +70,14 @@ fn a_connection_is_verified_or_says_why_not() {
     hosts(&server);
 }
 
-fn private(server: &Server, name: &str, text: &str) -> std::path::PathBuf {
+fn private(server: &TestServer, name: &str, text: &str) -> std::path::PathBuf {
     let path = server.own.path().join(name);
     fs::write(&path, text).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
     path
 }
 
-fn passwords(server: &Server) {
+fn passwords(server: &TestServer) {
     let by_socket = server.by_socket("olga", "postgres");
     let with = |password_file| DatabaseOptions {
         password_file: Some(password_file),
@@ -130,7 +130,7 @@ fn passwords(server: &Server) {
     );
 }
 
-fn tls(server: &Server) {
+fn tls(server: &TestServer) {
     let port = server.port;
     let at = |user: &str, host: &str| format!("postgres://{user}@{host}:{port}/postgres");
     let file = |name: &str| Some(server.own.path().join(name));
@@ -212,7 +212,7 @@ fn tls(server: &Server) {
 }
 
 /// Of several servers, the one that accepts changes is used; if there is none, each says why.
-fn hosts(server: &Server) {
+fn hosts(server: &TestServer) {
     let folder = server
         .folder
         .path()

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Database, DatabaseOptions};
 use crate::vault::Error;
-use server::Server;
+use server::TestServer;
 
 /// Everybody is let in by the socket.
 const TRUST: &str = "local all all trust";
@@ -33,8 +33,8 @@ fn connect_with(address: &str, options: &DatabaseOptions) -> Result<Database, Er
 }
 
 /// A server with the schema, and a connection to it.
-fn prepared(settings: &str) -> Option<(Server, Database)> {
-    let server = Server::start(settings, TRUST)?;
+fn prepared(settings: &str) -> Option<(TestServer, Database)> {
+    let server = TestServer::start(settings, TRUST)?;
     server.sql("postgres", SCHEMA);
     let database = connect(&server.by_socket("olga", "postgres")).expect("connected");
     Some((server, database))

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const PROGRAMS: &str = "/usr/lib/postgresql";
 
 /// A cluster on a port of its own, reached by a socket in its folder and on loopback.
-pub(super) struct Server {
+pub(super) struct TestServer {
     pub(super) folder: TempDir,
     /// A folder for files of the client.
     pub(super) own: TempDir,
@@ -22,7 +22,7 @@ pub(super) struct Server {
     programs: PathBuf,
 }
 
-impl Server {
+impl TestServer {
     /// Starts one; `None` where PostgreSQL is not installed.
     pub(super) fn start(settings: &str, access: &str) -> Option<Self> {
         Self::start_after(|_| (), settings, access)
@@ -139,7 +139,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.control("stop -m immediate");
     }

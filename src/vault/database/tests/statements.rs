@@ -96,7 +96,7 @@ fn rows_can_be_left_and_nested(database: &Database) {
     assert_eq!(numbers(database, many, &[]).expect("read").len(), 20_000);
 }
 
-fn errors_are_told_apart(server: &Server, database: &Database) {
+fn errors_are_told_apart(server: &TestServer, database: &Database) {
     let insert = "INSERT INTO keys VALUES ($1, 1)";
     let name = [Value::Text("ci".to_owned())];
     assert_eq!(database.execute(insert, &name).expect("inserted"), 1);
@@ -158,7 +158,7 @@ fn errors_are_told_apart(server: &Server, database: &Database) {
     );
 }
 
-fn locks_are_waited_for(server: &Server, database: &Database) {
+fn locks_are_waited_for(server: &TestServer, database: &Database) {
     let other = connect(&server.by_socket("olga", "postgres")).expect("connected");
     other.batch("BEGIN").expect("begun");
     other
@@ -175,7 +175,7 @@ fn locks_are_waited_for(server: &Server, database: &Database) {
     assert_eq!(numbers(database, "SELECT 1", &[]).expect("read"), [1]);
 }
 
-fn a_lost_connection_is_made_anew(server: &Server, database: &Database) {
+fn a_lost_connection_is_made_anew(server: &TestServer, database: &Database) {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'olga'";
     server.sql("postgres", end);
     std::thread::sleep(Duration::from_millis(100));
