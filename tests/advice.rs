@@ -653,6 +653,7 @@ const COVERED: &[(&str, &str)] = &[
     ("backup", "names what wrote the file"),
     ("connect curl {name}{flag}", "prints"),
     ("connect dovecot", "prints"),
+    ("connect postgres", "prints"),
     ("connect {server} --file {part}", "prints"),
     ("delete {name}", "a temporary key whose program has ended"),
     (

@@ -107,7 +107,7 @@ pub enum DatabaseFault {
     /// Its schema is older than this postkey can use.
     #[error("the vault has schema version {found}; this postkey needs version {known}")]
     #[diagnostic(help(
-        "`postkey connect postgres --upgrade` prints what the database's owner must run"
+        "`postkey connect postgres` prints what the database's owner must run to bring it up to date"
     ))]
     Older {
         /// The vault's schema version.
