@@ -46,10 +46,11 @@ impl Change<'_> {
         before: Option<&AutomaticRotation>,
         after: Option<&AutomaticRotation>,
     ) -> Result<(), Error> {
-        if self.rotation(key.id)?.as_ref() != before {
+        let found = self.rotation(key.id)?;
+        if found.as_ref() != before {
             return Err(Error::Changed(key.key.name.clone()));
         }
-        let fields = self.replace_rotation(key.id, after)?;
+        let fields = self.write_rotation(key.id, found.as_ref(), after)?;
         match fields.is_empty() {
             true => Ok(()),
             false => self.log_fields(key.id, &key.key.name, &fields),
@@ -62,15 +63,23 @@ impl Change<'_> {
         key: KeyId,
         after: Option<&AutomaticRotation>,
     ) -> Result<Vec<Field>, Error> {
-        let before = facts_of(self.store, key)?;
+        self.write_rotation(key, self.rotation(key)?.as_ref(), after)
+    }
+
+    fn write_rotation(
+        &self,
+        key: KeyId,
+        before: Option<&AutomaticRotation>,
+        after: Option<&AutomaticRotation>,
+    ) -> Result<Vec<Field>, Error> {
         match after {
-            Some(after) => self.write_rotation(key, after)?,
+            Some(after) => self.store_rotation(key, after)?,
             None => {
                 let end = "DELETE FROM rotations WHERE key_id = ?1";
                 self.store.execute(end, params![key])?;
             }
         }
-        let pairs = before.into_iter().zip(facts(after));
+        let pairs = facts(before).into_iter().zip(facts(after));
         let differences = pairs.filter(|((_, from), (_, to))| from != to);
         let fields = differences.map(|((field, from), (_, to))| Field {
             field: field.to_owned(),
@@ -80,7 +89,7 @@ impl Change<'_> {
         Ok(fields.collect())
     }
 
-    fn write_rotation(&self, key: KeyId, rotation: &AutomaticRotation) -> Result<(), Error> {
+    fn store_rotation(&self, key: KeyId, rotation: &AutomaticRotation) -> Result<(), Error> {
         let write = "INSERT INTO rotations
                        (key_id, tail, destination, progress, since, after_at, held, held_at, detail,
                         sealed)

@@ -435,6 +435,15 @@ fn one_process_at_a_time_continues_a_rotation() {
         .join("began")
         .exists()));
     rotated.due("+90d", "skipped", "");
+    let abort = ["rotate", "--abort", "--yes", "--wait", "1s", "web"];
+    let refused = at(sandbox, "+90d", &abort).expect(5);
+    assert!(
+        refused
+            .stderr
+            .contains("another process continues the rotation of `web`"),
+        "{refused:?}"
+    );
+    assert_ne!(rotated.key(), rotated.old);
     let by_hand = at(sandbox, "+90d", &["rotate", "web"]).expect(4);
     assert!(
         by_hand.stderr.contains("already being rotated"),
@@ -447,6 +456,68 @@ fn one_process_at_a_time_continues_a_rotation() {
     let left = fs::read_dir(folder.parent().unwrap()).unwrap();
     let mut names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.find(|name| name.contains("rotation")), None);
+}
+
+#[test]
+fn an_abort_by_hand_runs_after_and_goes_on_if_that_fails() {
+    let abort = &["rotate", "--abort", "--yes", "web"];
+    for (reload, warning) in [
+        ("cat key >read", ""),
+        (
+            "cat key >read; exit 3",
+            "the application may still use the new secret, which stops working: `sh reload` exited \
+             with status 3",
+        ),
+    ] {
+        let rotated = Rotated::new(&["--after", "sh reload"]);
+        let sandbox = &rotated.sandbox;
+        sandbox.write("reload", "cp key read\n");
+        rotated.due("+90d", "waiting", "");
+        assert_ne!(sandbox.read("read").trim(), rotated.old);
+        sandbox.write("reload", reload);
+        let run = at(sandbox, "+90d", abort).expect(0);
+        assert!(run.stderr.contains(warning), "{run:?}");
+        assert_eq!(
+            run.stderr.contains("warning"),
+            !warning.is_empty(),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.read("read").trim(), rotated.old);
+        assert_eq!(rotated.rows(), 0);
+        rotated.expect_sound();
+    }
+    // Nothing can be restored: there is nothing to read, either.
+    let rotated = Rotated::new(&["--after", "sh reload"]);
+    rotated.sandbox.write("reload", "echo run >>runs\n");
+    rotated.due("+90d", "waiting", "");
+    rotated.sandbox.write("key", "something else\n");
+    let run = at(&rotated.sandbox, "+90d", abort).expect(0);
+    assert!(run.stderr.contains("keeps the new secret"), "{run:?}");
+    assert_eq!(rotated.sandbox.read("runs"), "run\n");
+}
+
+#[test]
+fn a_signal_during_after_ends_an_abort_before_it_removes_the_secret() {
+    let rotated = Rotated::new(&["--after", "sh reload"]);
+    let sandbox = &rotated.sandbox;
+    sandbox.write("reload", "");
+    rotated.due("+90d", "waiting", "");
+    sandbox.write("reload", "echo >began; sleep 30\n");
+    let abort = ["rotate", "--abort", "--yes", "web"];
+    let mut command = sandbox.command(abort);
+    fake(&mut command, "+90d");
+    let run = command.stderr(Stdio::piped()).spawn().unwrap();
+    let began = sandbox.home().join("began");
+    assert!(until(Duration::from_secs(20), || began.exists()));
+    let pid = nix::unistd::Pid::from_raw(run.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), None, "{ended:?}");
+    assert_eq!(rotated.rows(), 1);
+    sandbox.write("reload", "echo >reloaded\n");
+    at(sandbox, "+90d", &abort).expect(0);
+    assert!(sandbox.home().join("reloaded").exists());
+    assert_eq!(rotated.rows(), 0);
 }
 
 #[test]

@@ -164,9 +164,10 @@ pub(super) fn abort(
     if is_asked && !rotation.is_abort_confirmed(context)? {
         return Ok(None);
     }
-    if !dry_run.is_dry_run {
-        by_hand::restore(&seen, vault, context)?;
-    }
+    let _lock = match dry_run.is_dry_run {
+        true => None,
+        false => by_hand::restore(&seen, vault, context)?,
+    };
     let aborted = rotation.end(
         Action::AbortRotation,
         dry_run,

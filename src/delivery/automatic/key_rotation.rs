@@ -1,6 +1,7 @@
 //! The automatic rotation of one key.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::context::{Context, is_ahead};
 use crate::delivery::automatic::after;
@@ -15,7 +16,7 @@ use crate::files::LockAttempt;
 use crate::key::{KeyName, Tail, redact_secrets};
 use crate::process::DeferredSignals;
 use crate::rotation::{HoldReason, KeyUsability, RotationProgress, RotationState, RotationStep};
-use crate::vault::{AutomaticRotation, HeldRotation, Record, Vault};
+use crate::vault::{AutomaticRotation, HeldRotation, Vault};
 
 /// How many steps a run does at most: begin again after an interruption, and what follows.
 const MAX_STEPS: usize = 8;
@@ -77,7 +78,7 @@ impl<'a> KeyRotation<'a> {
     /// If the vault cannot be read.
     pub fn advance(&mut self, name: &KeyName) -> Result<Option<RotationReport>, Error> {
         let record = self.vault.find(name)?;
-        let attempt = lock(record.id, self.vault);
+        let attempt = lock(record.id, self.vault, Duration::ZERO);
         if let Ok(LockAttempt::Busy) = attempt {
             let rotation = self.vault.rotation(record.id)?;
             let report = RotationReport::new(record, rotation, RotationState::Skipped);
@@ -145,22 +146,7 @@ impl<'a> KeyRotation<'a> {
             .at(step, situation.old_address, self.terms.due_at))
     }
 
-    /// Delivers the old secret again before a person removes the new one.
-    ///
-    /// # Errors
-    /// If it is not known, or cannot be delivered; then the destination keeps the new one.
-    pub fn restore_by_hand(&mut self, record: &Record) -> Result<(), Error> {
-        let situation = self.situation(&record.key.name)?;
-        match &situation.rotation {
-            Some(rotation) if rotation.progress != RotationProgress::Restored => {
-                let place = self.place_of(&situation);
-                self.restore(record, rotation, place.as_ref())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn situation(&self, name: &KeyName) -> Result<Situation, Error> {
+    pub(super) fn situation(&self, name: &KeyName) -> Result<Situation, Error> {
         let record = self.vault.find(name)?;
         let (place, now) = (self.place.as_ref(), Context::clock());
         Situation::of(record, &self.terms, place, now, self.vault, self.context)
@@ -206,12 +192,29 @@ impl<'a> KeyRotation<'a> {
                 }
                 self.remove_new(record, rotation)
             }
-            _ => Ok(()),
+            (RotationStep::Begin, _, None)
+            | (
+                RotationStep::Resume
+                | RotationStep::RunAfter
+                | RotationStep::Finish
+                | RotationStep::Restore
+                | RotationStep::Remove,
+                None,
+                _,
+            )
+            | (
+                RotationStep::Nothing
+                | RotationStep::NotPossible(_)
+                | RotationStep::LeaveToPerson { .. }
+                | RotationStep::Wait { .. }
+                | RotationStep::Hold { .. },
+                ..,
+            ) => Ok(()),
         }
     }
 
     /// Where an open rotation delivers, whatever command began it; where the next one will.
-    fn place_of(&self, situation: &Situation) -> Option<RotationPlace> {
+    pub(super) fn place_of(&self, situation: &Situation) -> Option<RotationPlace> {
         let open = situation.rotation.as_ref();
         let open = open.filter(|rotation| rotation.progress != RotationProgress::Aborted);
         match open {
@@ -252,7 +255,7 @@ impl<'a> KeyRotation<'a> {
         }
     }
 
-    fn run_after(&mut self, situation: &Situation) -> Result<(), Error> {
+    pub(super) fn run_after(&mut self, situation: &Situation) -> Result<(), Error> {
         let Some(rotation) = &situation.rotation else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 
 mod after;
 mod begin;
+mod by_hand;
 mod key_rotation;
 mod lock;
 mod place;
