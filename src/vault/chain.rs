@@ -43,7 +43,7 @@ impl Vault {
             chain.broken = Some((chain.entries + 1, why));
             return Ok(chain);
         }
-        let is_log = chain.entries > 0 || self.store.last_key()?.is_some();
+        let is_log = chain.entries > 0 || self.store.has_had_keys()?;
         if head(&self.store)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         } else if saved.iter().any(|saved| saved.sequence() > chain.entries) {

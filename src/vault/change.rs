@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::database::DatabaseFault;
 use super::store::Store;
-use super::{Action, Author, AutomaticRotation, Cause, Error, Field, KeyId, Record, Vault, log};
+use super::{
+    Action, Author, AutomaticRotation, Cause, Error, Field, Head, KeyId, Record, Vault, log,
+};
 use crate::files::sync_folder;
 use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Tail, Username};
 
@@ -73,22 +76,37 @@ impl Vault {
     /// After a failed commit: finds out whether it happened nevertheless.
     ///
     /// A log entry's hash is unique, so the entry shows it. Its presence does not make it durable:
-    /// the folder must be synced, which the commit may have failed to do.
+    /// in a file, the folder must be synced, which the commit may have failed to do; in a database,
+    /// a later commit must be confirmed.
     fn resolve_commit<T>(
         &self,
-        intended: Option<(i64, [u8; 32])>,
+        intended: Option<Head>,
         outcome: T,
         error: Error,
     ) -> Result<T, Error> {
         self.changes.note_change_if(true);
-        let again = Self::open(&self.path, self.wait);
-        match again.and_then(|vault| log::has(&vault.store, intended)) {
-            Ok(true) if sync_folder(&self.path).is_ok() => {
+        let found = match &self.store {
+            Store::Sqlite(_) => Self::open(&self.path, self.wait)
+                .and_then(|vault| log::has(&vault.store, intended))
+                .map(|found| (found, sync_folder(&self.path).is_ok())),
+            Store::Postgres(database) if matches!(error, Error::Unsure(_)) => database
+                .settle(|_| log::has(&self.store, intended))
+                .map(|found| (found, true)),
+            Store::Postgres(_) => return Err(error),
+        };
+        match found {
+            Ok((true, true)) => {
                 self.changes.note_commit();
                 Ok(outcome)
             }
-            Ok(false) => Err(error),
-            Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
+            Ok((false, _)) => Err(match error {
+                Error::Unsure(why) => DatabaseFault::NotCommitted(why).into(),
+                error => error,
+            }),
+            Ok((true, false)) | Err(_) => Err(match error {
+                Error::Unsure(_) => error,
+                error => Error::Unsure(error.to_string()),
+            }),
         }
     }
 }

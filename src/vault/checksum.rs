@@ -36,6 +36,9 @@ pub(super) struct SecretRow {
 
 /// A key's secrets.
 pub(super) fn secrets(store: &Store, id: KeyId) -> Result<Vec<SecretRow>, Error> {
+    if let Store::Postgres(_) = store {
+        return secrets_in_database(store, id);
+    }
     let query = format!(
         "SELECT secrets.retires_at IS NULL, secrets.retired_at, secrets.salt, {}
          FROM secrets JOIN keys ON keys.id = secrets.key_id WHERE secrets.key_id = ?1",
@@ -47,6 +50,19 @@ pub(super) fn secrets(store: &Store, id: KeyId) -> Result<Vec<SecretRow>, Error>
             is_current: row.get(0)?,
             retired_at: moment(row, 1)?,
             checksum: checksum(row)?,
+        })
+    })
+}
+
+/// The same in a database, which makes the checksums: few roles may read what they cover.
+fn secrets_in_database(store: &Store, id: KeyId) -> Result<Vec<SecretRow>, Error> {
+    let query = "SELECT tail, retired_at, is_current, checksum FROM checksums(?1)";
+    store.all(query, params![id], |row| {
+        Ok(SecretRow {
+            tail: row.get(0)?,
+            retired_at: moment(row, 1)?,
+            is_current: row.get(2)?,
+            checksum: row.get(3)?,
         })
     })
 }

@@ -114,7 +114,7 @@ impl Vault {
         target.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
         let head = self.snapshot(|vault| {
             let head = log::head(&vault.store);
-            copy_pages(vault.store.sqlite(), &mut target)?;
+            copy_pages(vault.store.sqlite()?, &mut target)?;
             // If the vault is damaged, even this may be unreadable.
             Ok::<_, Error>(head.unwrap_or_default())
         })?;

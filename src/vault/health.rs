@@ -121,7 +121,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault,
     configure(&memory)?;
     let vault = Vault::of(memory, path.to_owned());
     // A damaged vault may fail to migrate; it is inspected as it is.
-    let _ = migrations::migrate_own(vault.store.sqlite());
+    let _ = migrations::migrate_own(vault.store.sqlite()?);
     Ok(InspectedVault {
         vault,
         schema,
@@ -135,7 +135,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Foreign`], or if the vault cannot be read.
     pub fn expect_no_foreign_schema(&self) -> Result<(), Error> {
-        schema::expect(self.store.sqlite(), self.schema_version()?)
+        schema::expect(self.store.sqlite()?, self.schema_version()?)
     }
 
     /// Makes sure that every page, index and reference is intact, however large the vault is.

@@ -6,6 +6,9 @@ use rusqlite::params;
 use super::{Change, Error, Field, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
+/// The imported password of a login.
+const OF_LOGIN: &str = "(SELECT * FROM secrets WHERE login COLLATE NOCASE = ?1 COLLATE NOCASE)";
+
 /// The first schema with imported passwords.
 const FIRST_SCHEMA: i64 = 4;
 
@@ -17,7 +20,7 @@ impl Vault {
     pub fn imported(&self, login: &str) -> Result<Option<StoredSecret>, Error> {
         // A vault that could not be migrated has none.
         match self.schema_version()? >= FIRST_SCHEMA {
-            true => self.secret_where("presented.login COLLATE NOCASE = ?1 COLLATE NOCASE", login),
+            true => self.secret_from(OF_LOGIN, login),
             false => Ok(None),
         }
     }

@@ -117,7 +117,15 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read or the hash is too costly to check.
     pub fn presented(&self, tail: &Tail) -> Result<Option<StoredSecret>, Error> {
-        self.secret_where("presented.tail = ?1", tail.as_str())
+        let source = match &self.store {
+            Store::Sqlite(_) => "(SELECT * FROM secrets WHERE tail = ?1)",
+            // Only this function may read hashes, unless the role may read all.
+            Store::Postgres(_) => {
+                "(SELECT id AS key_id, tail, retires_at, retired_at, digest, hash
+                  FROM presented(?1))"
+            }
+        };
+        self.secret_from(source, tail.as_str())
     }
 
     /// A page of secrets of the keys after this one, in the order of their numbers, without
@@ -134,15 +142,15 @@ impl Vault {
         Ok(secrets.into_iter().flatten().collect())
     }
 
-    /// The secret that satisfies a condition on a value.
-    pub(super) fn secret_where(
+    /// The secret that a source with a value contains.
+    pub(super) fn secret_from(
         &self,
-        condition: &str,
+        source: &str,
         value: &str,
     ) -> Result<Option<StoredSecret>, Error> {
         let query = format!(
-            "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
-             WHERE {condition} AND keys.id = presented.key_id"
+            "SELECT {COLUMNS}, {STORED} FROM {source} AS presented CROSS JOIN {SOURCE}
+             WHERE keys.id = presented.key_id"
         );
         self.store.one(&query, params![value], |row| {
             presented(row).map_err(|error| {

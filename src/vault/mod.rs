@@ -17,11 +17,7 @@ mod contradiction;
 mod copy;
 #[cfg_attr(
     not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the store takes a database in the next step"
-    )
+    expect(dead_code, reason = "the settings take an address in the next step")
 )]
 mod database;
 mod database_schema;
@@ -70,6 +66,11 @@ pub use changes::Changes;
 pub use comparison::{AffectedKey, Comparison, Effect, Reason};
 pub use contradiction::Contradiction;
 pub use copy::{Copied, Head};
+#[expect(
+    unused_imports,
+    reason = "the settings take an address in the next step"
+)]
+pub use database::{DatabaseAddress, DatabaseServer, VaultAddress};
 pub use database::{DatabaseFault, DatabaseOptions};
 pub use database_schema::DATABASE_SCHEMA;
 pub use dead::{DeadSecret, FoundSecret};

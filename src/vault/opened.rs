@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -55,24 +56,25 @@ impl Vault {
         connection.busy_timeout(wait)?;
         connection.execute_batch(prepare)?;
         configure(&connection)?;
+        let vault = Self::of_store(Store::Sqlite(connection), path, wait);
         Ok(Self {
-            store: Store::Sqlite(connection),
             _connected: Some(connected),
-            path,
-            wait,
-            changes: Changes::default(),
-            is_new: false,
-            is_recovered: false,
+            ..vault
         })
     }
 
     /// A vault in a database that is already open, and that nobody else uses.
     pub(super) fn of(connection: Connection, path: PathBuf) -> Self {
+        Self::of_store(Store::Sqlite(connection), path, Duration::ZERO)
+    }
+
+    /// A vault that is open.
+    pub(super) fn of_store(store: Store, path: PathBuf, wait: Duration) -> Self {
         Self {
-            store: Store::Sqlite(connection),
+            store,
             _connected: None,
             path,
-            wait: Duration::ZERO,
+            wait,
             changes: Changes::default(),
             is_new: false,
             is_recovered: false,
@@ -91,12 +93,24 @@ impl Vault {
         Self { changes, ..self }
     }
 
+    /// The time of the database's clock, in whole seconds; `None` for a file, where it is the system's.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    pub fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        match &self.store {
+            Store::Sqlite(_) => Ok(None),
+            Store::Postgres(database) => database.clock().map(Some),
+        }
+    }
+
     /// Whether it was created when it was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// The vault's absolute path.
+    /// The vault's absolute path; for a database, one beside which the files are that belong to it
+    /// on this host.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,12 +1,14 @@
 //! Opens a vault, and checks it before it is written to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::OpenFlags;
 
+use super::database::{Database, DatabaseAddress, DatabaseOptions};
 use super::diagnosis::is_of_disk;
 use super::schema::{self, DatabaseKind};
+use super::store::Store;
 use super::{Error, Vault, location, log, migrations};
 
 /// The maximum size for a full check before writing, in bytes.
@@ -23,10 +25,10 @@ impl Vault {
             return Err(Error::Missing(path));
         }
         let vault = Self::connect(path, wait, OpenFlags::empty())?;
-        match schema::identify(vault.store.sqlite(), &vault.path)? {
+        match schema::identify(vault.store.sqlite()?, &vault.path)? {
             DatabaseKind::Empty => Err(Error::Missing(vault.path)),
             DatabaseKind::Vault => {
-                migrations::migrate_if_writable(vault.store.sqlite(), &vault.path)?;
+                migrations::migrate_if_writable(vault.store.sqlite()?, &vault.path)?;
                 Ok(vault)
             }
         }
@@ -41,9 +43,29 @@ impl Vault {
         let path = location::resolve(path)?;
         location::exists(&path)?;
         let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        vault.is_new = schema::identify(vault.store.sqlite(), &vault.path)? == DatabaseKind::Empty;
-        migrations::migrate(vault.store.sqlite(), &vault.path)?;
+        vault.is_new = schema::identify(vault.store.sqlite()?, &vault.path)? == DatabaseKind::Empty;
+        migrations::migrate(vault.store.sqlite()?, &vault.path)?;
         Ok(vault)
+    }
+
+    /// Opens the vault in a database, waiting up to `wait` for the server and whenever it is locked.
+    /// The files that belong to it are beside `local`, which does not exist.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, or has no vault that this postkey can use.
+    pub fn open_database(
+        address: &DatabaseAddress,
+        options: &DatabaseOptions,
+        local: PathBuf,
+        wait: Duration,
+    ) -> Result<Self, Error> {
+        let database = Database::connect(address, options, wait)?;
+        database.expect_schema(*migrations::schemas().end())?;
+        Ok(Self::of_store(
+            Store::Postgres(Box::new(database)),
+            local,
+            wait,
+        ))
     }
 
     /// The identity of this vault: the hash of its log's first entry. `None` if it never had a key.
@@ -53,7 +75,11 @@ impl Vault {
 
     /// The version of its schema.
     pub(super) fn schema_version(&self) -> Result<i64, Error> {
-        Ok(migrations::versions(self.store.sqlite())?.0)
+        match &self.store {
+            Store::Sqlite(connection) => Ok(migrations::versions(connection)?.0),
+            // An older one is refused.
+            Store::Postgres(_) => Ok(*migrations::schemas().end()),
+        }
     }
 
     /// Makes sure that the vault has the view that mail servers read.
@@ -61,6 +87,9 @@ impl Vault {
     /// # Errors
     /// [`Error::ReadOnly`] if it is older than the view and could not be migrated.
     pub fn expect_login_view(&self) -> Result<(), Error> {
+        if let Store::Postgres(_) = self.store {
+            return Ok(());
+        }
         let query = "SELECT 1 FROM sqlite_schema WHERE name = 'smtp_login'";
         match self.store.exists(query, &[])? {
             true => Ok(()),
@@ -87,6 +116,9 @@ impl Vault {
     pub fn check(&self) -> Result<(), Error> {
         if self.is_recovered {
             return Err(Error::Interrupted);
+        }
+        if let Store::Postgres(_) = self.store {
+            return Ok(());
         }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size: i64 = self.store.only(query, &[], |row| row.get(0))?;

@@ -105,8 +105,8 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     configure(&memory)?;
     let vault = Vault::of(memory, path.to_owned());
     vault.check_integrity()?;
-    migrations::migrate_own(vault.store.sqlite())?;
-    schema::identify(vault.store.sqlite(), path)?;
+    migrations::migrate_own(vault.store.sqlite()?)?;
+    schema::identify(vault.store.sqlite()?, path)?;
     Ok(vault)
 }
 
@@ -151,7 +151,7 @@ impl CurrentVault {
             Err(error) if error.is_damage() => Vault::connect_despite_damage(resolved, wait)?,
             vault => vault?,
         };
-        let found = schema::identify(vault.store.sqlite(), &vault.path);
+        let found = schema::identify(vault.store.sqlite()?, &vault.path);
         present.trouble = match found.and_then(|found| expect_readable(&vault, found)) {
             Ok(DatabaseKind::Empty) => return Ok(present),
             Ok(DatabaseKind::Vault) => None,
@@ -204,7 +204,7 @@ impl CurrentVault {
             Some(vault) => vault,
             None => self.make()?,
         };
-        match self.write(by.store.sqlite(), vault.store.sqlite_mut()) {
+        match self.write(by.store.sqlite()?, vault.store.sqlite_mut()?) {
             Err(error) => self.resolve_commit(&vault, by.head()?, error),
             outcome => outcome,
         }

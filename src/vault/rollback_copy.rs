@@ -56,8 +56,8 @@ impl Vault {
         let copy = folder.path().join(COPY_NAME);
         copied(path, &copy).map_err(no_copy)?;
         let mut vault = Self::connect(copy, wait, OpenFlags::empty())?;
-        schema::identify(vault.store.sqlite(), path)?;
-        migrations::migrate_own(vault.store.sqlite())?;
+        schema::identify(vault.store.sqlite()?, path)?;
+        migrations::migrate_own(vault.store.sqlite()?)?;
         vault.store.batch("PRAGMA query_only = ON")?;
         path.clone_into(&mut vault.path);
         vault.is_recovered = true;

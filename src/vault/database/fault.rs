@@ -104,6 +104,10 @@ pub enum DatabaseFault {
          create and grant"
     ))]
     NoSchema(String),
+    /// Only a vault in a file has that.
+    #[error("this needs a vault in a file, and this one is in a database")]
+    #[diagnostic(help("name a file with --vault"))]
+    NotAFile,
     /// Its schema is older than this postkey can use.
     #[error("the vault has schema version {found}; this postkey needs version {known}")]
     #[diagnostic(help(
@@ -133,6 +137,10 @@ pub enum DatabaseFault {
     #[error("the connection to the database was lost: {0}")]
     #[diagnostic(help("check the server and the network, then try again"))]
     Lost(String),
+    /// A commit was not confirmed, and was found not to have happened.
+    #[error("nothing was changed: {0}")]
+    #[diagnostic(help("check the server, its standby and the network, then try again"))]
+    NotCommitted(String),
     /// A value that must be unique already exists.
     #[error("a value already exists: {constraint}")]
     #[diagnostic(help("check `postkey list`, then try again"))]

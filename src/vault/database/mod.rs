@@ -15,11 +15,12 @@ mod statements;
 mod tls;
 mod value;
 
+pub use address::{DatabaseAddress, DatabaseServer, VaultAddress};
 pub(super) use commit::CommitFault;
 pub use fault::DatabaseFault;
 pub use options::DatabaseOptions;
 pub(super) use statements::Database;
-pub(super) use value::value_ref;
+pub(super) use value::{DatabaseRow, column_name, value_ref};
 
 #[cfg(test)]
 mod tests;

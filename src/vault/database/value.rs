@@ -60,6 +60,14 @@ impl<'a> FromSql<'a> for SentValue<'a> {
     }
 }
 
+/// A row.
+pub type DatabaseRow = Row;
+
+/// The name of a row's column.
+pub fn column_name(row: &Row, column: usize) -> Option<&str> {
+    row.columns().get(column).map(tokio_postgres::Column::name)
+}
+
 /// The value in a row's column, without a copy.
 ///
 /// # Errors

@@ -12,6 +12,9 @@ GRANT USAGE ON SCHEMA postkey TO postkey_viewer, postkey_auditor, postkey_operat
 GRANT SELECT ON about TO postkey_viewer, postkey_auditor, postkey_operator, postkey_keeper,
   postkey_checker;
 
+GRANT EXECUTE ON FUNCTION instr(TEXT, TEXT), json_each(TEXT), randomblob(INT) TO postkey_viewer,
+  postkey_auditor, postkey_operator, postkey_keeper, postkey_checker;
+
 -- A viewer lists keys and secrets' tails. Of the log it sees that there is an entry, not what it says.
 GRANT SELECT ON keys, labels, policies, deliveries, log_head TO postkey_viewer;
 GRANT SELECT ON SEQUENCE keys_id_seq TO postkey_viewer;

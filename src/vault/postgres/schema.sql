@@ -158,6 +158,17 @@ CREATE TABLE IF NOT EXISTS log_head (
 INSERT INTO log_head (only_row, sequence, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'))
   ON CONFLICT (only_row) DO NOTHING;
 
+-- Functions that SQLite has, so that both engines take the same statements.
+CREATE OR REPLACE FUNCTION instr(text TEXT, part TEXT) RETURNS BIGINT
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT strpos($1, $2)';
+CREATE OR REPLACE FUNCTION json_each(list TEXT) RETURNS TABLE (value TEXT)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT pg_catalog.jsonb_array_elements_text($1::jsonb)';
+-- Of PostgreSQL's own generator for random UUIDs: 122 random bits in 16 bytes.
+CREATE OR REPLACE FUNCTION randomblob(length INT) RETURNS BYTEA
+LANGUAGE sql VOLATILE STRICT PARALLEL SAFE AS $$
+  SELECT substr(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 1, $1)
+$$;
+
 -- The SMTP secrets that are valid now.
 CREATE OR REPLACE VIEW good AS
 SELECT username, tail, hash, login, networks

@@ -1,5 +1,9 @@
 //! The engine below a vault, and the one way in which statements reach it.
+//!
+//! Both engines take the same texts: SQLite's, with `?1` for values. `COLLATE NOCASE` follows each
+//! operand of a comparison that ignores case, also where SQLite has it from the column.
 
+mod postgres_text;
 mod row;
 
 use std::ops::ControlFlow;
@@ -8,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ToSql, params};
 
 use super::Error;
+use super::database::{CommitFault, Database, DatabaseFault};
 
 pub(super) use row::StoredRow;
 
@@ -16,6 +21,8 @@ pub(super) use row::StoredRow;
 pub(super) enum Store {
     /// A file, or memory.
     Sqlite(Connection),
+    /// A database.
+    Postgres(Box<Database>),
 }
 
 /// A transaction, rolled back unless it is committed.
@@ -30,6 +37,9 @@ impl Store {
     pub(super) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<usize, Error> {
         match self {
             Self::Sqlite(connection) => Ok(connection.prepare_cached(sql)?.execute(values)?),
+            Self::Postgres(database) => {
+                database.execute(&postgres_text::of(sql), &postgres_text::values(values)?)
+            }
         }
     }
 
@@ -50,6 +60,15 @@ impl Store {
                     }
                 }
                 Ok(None)
+            }
+            Self::Postgres(database) => {
+                let mut found = None;
+                let values = postgres_text::values(values)?;
+                database.each(&postgres_text::of(sql), &values, |row| {
+                    found = take(&StoredRow::Postgres(row))?.break_value();
+                    Ok::<_, E>(found.is_none())
+                })?;
+                Ok(found)
             }
         }
     }
@@ -129,6 +148,7 @@ impl Store {
     pub(super) fn has_table(&self, table: &str) -> Result<bool, Error> {
         match self {
             Self::Sqlite(connection) => Ok(connection.table_exists(Some("main"), table)?),
+            Self::Postgres(_) => Ok(true),
         }
     }
 
@@ -138,16 +158,26 @@ impl Store {
             Self::Sqlite(connection) => {
                 Ok(connection.column_exists(Some("main"), table, column)?)
             }
+            Self::Postgres(_) => Ok(true),
         }
     }
 
-    /// The highest number that a key ever had; `None` if there never was one.
+    /// The highest number that a key ever had, or an attempt to add one; `None` if there never was
+    /// one.
     pub(super) fn last_key(&self) -> Result<Option<i64>, Error> {
+        let query = match self {
+            Self::Sqlite(_) => "SELECT seq FROM sqlite_sequence WHERE name = 'keys'",
+            Self::Postgres(_) => "SELECT last_value FROM keys_id_seq WHERE is_called",
+        };
+        self.one(query, &[], |row| row.get(0))
+    }
+
+    /// Whether there certainly ever was a key.
+    pub(super) fn has_had_keys(&self) -> Result<bool, Error> {
         match self {
-            Self::Sqlite(_) => {
-                let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
-                self.one(query, &[], |row| row.get(0))
-            }
+            Self::Sqlite(_) => Ok(self.last_key()?.is_some()),
+            // An attempt that was rolled back has used a number, too.
+            Self::Postgres(_) => self.exists("SELECT 1 FROM keys LIMIT 1", &[]),
         }
     }
 
@@ -161,6 +191,11 @@ impl Store {
                     self.execute(begin, params![last])?;
                 }
             }
+            Self::Postgres(_) => {
+                let raise = "SELECT setval('keys_id_seq', greatest(?1, last_value),
+                               is_called OR ?1 >= last_value) FROM keys_id_seq";
+                self.each(raise, params![last], |_| Ok(()))?;
+            }
         }
         Ok(())
     }
@@ -169,6 +204,7 @@ impl Store {
     pub(super) fn set_wait(&self, wait: Duration) -> Result<(), Error> {
         match self {
             Self::Sqlite(connection) => Ok(connection.busy_timeout(wait)?),
+            Self::Postgres(database) => database.set_wait(wait),
         }
     }
 
@@ -177,20 +213,26 @@ impl Store {
     pub(super) fn buffer_changes(&self) -> Result<(), Error> {
         match self {
             Self::Sqlite(_) => self.batch("PRAGMA cache_spill = OFF"),
+            Self::Postgres(_) => Ok(()),
         }
     }
 
     /// The connection to SQLite, for what only that has.
-    pub(super) fn sqlite(&self) -> &Connection {
+    ///
+    /// # Errors
+    /// [`DatabaseFault::NotAFile`] if it is a database.
+    pub(super) fn sqlite(&self) -> Result<&Connection, Error> {
         match self {
-            Self::Sqlite(connection) => connection,
+            Self::Sqlite(connection) => Ok(connection),
+            Self::Postgres(_) => Err(DatabaseFault::NotAFile.into()),
         }
     }
 
     /// The same, to be overwritten.
-    pub(super) fn sqlite_mut(&mut self) -> &mut Connection {
+    pub(super) fn sqlite_mut(&mut self) -> Result<&mut Connection, Error> {
         match self {
-            Self::Sqlite(connection) => connection,
+            Self::Sqlite(connection) => Ok(connection),
+            Self::Postgres(_) => Err(DatabaseFault::NotAFile.into()),
         }
     }
 
@@ -204,6 +246,13 @@ impl Store {
             // change.
             Self::Sqlite(connection) if connection.is_readonly("main")? => Err(Error::ReadOnly),
             Self::Sqlite(_) => self.begin("BEGIN IMMEDIATE"),
+            Self::Postgres(_) => {
+                let transaction = self.begin("BEGIN")?;
+                // Every change locks the head of the log first; what it reads then is current.
+                let lock = "SELECT sequence FROM log_head FOR UPDATE";
+                self.each(lock, &[], |_| Ok(()))?;
+                Ok(transaction)
+            }
         }
     }
 
@@ -211,6 +260,7 @@ impl Store {
     pub(super) fn begin_snapshot(&self) -> Result<Transaction<'_>, Error> {
         match self {
             Self::Sqlite(_) => self.begin("BEGIN"),
+            Self::Postgres(_) => self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         }
     }
 
@@ -226,6 +276,7 @@ impl Store {
     pub(super) fn batch(&self, sql: &str) -> Result<(), Error> {
         match self {
             Self::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Self::Postgres(database) => database.batch(sql),
         }
     }
 }
@@ -239,9 +290,16 @@ impl Transaction<'_> {
     /// Commits it.
     ///
     /// # Errors
-    /// Whether it happened may be unknown then.
+    /// Of SQLite, even one after which the commit may be found in the file; of PostgreSQL,
+    /// [`Error::Unsure`] if it is unknown, and else one after which nothing was committed.
     pub(super) fn commit(mut self) -> Result<(), Error> {
-        self.store.batch("COMMIT")?;
+        match self.store {
+            Store::Sqlite(_) => self.store.batch("COMMIT")?,
+            Store::Postgres(database) => database.commit().map_err(|fault| match fault {
+                CommitFault::Failed(error) => error,
+                CommitFault::Unknown(why) => Error::Unsure(why),
+            })?,
+        }
         self.is_open = false;
         Ok(())
     }
@@ -252,6 +310,7 @@ impl Drop for Transaction<'_> {
         let is_open = match self.store {
             // A failed statement may have ended it.
             Store::Sqlite(connection) => self.is_open && !connection.is_autocommit(),
+            Store::Postgres(_) => self.is_open,
         };
         if is_open {
             let _ = self.store.batch("ROLLBACK");
