@@ -97,7 +97,7 @@ fn read(args: &Restore, context: &Context) -> Result<Vault, Error> {
 }
 
 fn open_current(context: &Context) -> Result<CurrentVault, Error> {
-    let path = &context.settings.vault;
+    let path = context.settings.vault.expect_file()?;
     CurrentVault::open(path, context.settings.wait).map_err(|error| match error {
         error @ (vault::Error::NotAVault(_)
         | vault::Error::Sqlite(_)
@@ -190,7 +190,7 @@ impl RestorePlan {
             made.unwrap_or_default()
         ));
         if !self.is_vault {
-            let path = context.settings.vault.display();
+            let path = &context.settings.vault;
             ui.note(format!(
                 "there is no vault at `{path}`; a restore creates it"
             ));

@@ -63,10 +63,11 @@ pub struct Serve {
 }
 
 pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Error> {
+    let vault = context.settings.vault.expect_file()?.to_owned();
     context.open()?;
     let settings = &context.settings;
     let config = ServeConfig {
-        vault: settings.vault.clone(),
+        vault,
         wait: settings.wait,
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
         listen_policy: args

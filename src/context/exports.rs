@@ -72,17 +72,16 @@ impl Context {
 
     /// Whether the exports in the settings belong to the vault of this run.
     pub fn has_exports_of_its_vault(&self) -> bool {
-        let this = &self.settings.vault;
-        let own = self.settings.exported_vault.as_deref();
-        own.is_some_and(|own| {
-            own == this || FileId::at(own).is_some_and(|own| FileId::at(this) == Some(own))
-        })
+        let this = self.settings.vault.address();
+        let id = |vault: &VaultAddress| vault.file().and_then(FileId::at);
+        let own = self.settings.exported_vault.as_ref();
+        own.is_some_and(|own| own == this || id(own).is_some_and(|own| id(this) == Some(own)))
     }
 
     /// Says which vault they belong to.
     pub fn describe_other_vault(&self) -> String {
-        let own = self.settings.exported_vault.as_deref();
-        let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
+        let own = self.settings.exported_vault.as_ref();
+        let own = own.map_or_else(|| "?".to_owned(), ToString::to_string);
         format!(
             "this is not the vault that the settings name, `{own}` (`vault` in the settings names another)"
         )

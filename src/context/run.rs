@@ -88,7 +88,7 @@ impl Context {
 
     /// The vault; after an interrupted transaction, its state before that, with a note.
     pub fn opened(&self) -> Result<Vault, vault::Error> {
-        let vault = Vault::open_to_read(&self.settings.vault, self.settings.wait)?;
+        let vault = self.settings.vault.open_to_read(self.settings.wait)?;
         if vault.is_recovered() && !self.has_warned.replace(true) {
             self.ui.warn(
                 "an interrupted transaction cannot be rolled back, as the vault or its file system \
@@ -101,10 +101,12 @@ impl Context {
     /// Makes sure that the vault exists even if it need not be opened: an answer without one would
     /// look like an answer about its keys.
     pub fn expect_vault(&self) -> Result<(), Error> {
-        let path = &self.settings.vault;
+        let Some(path) = self.settings.vault.file() else {
+            return self.open().map(|_| ());
+        };
         let found = fs::symlink_metadata(path);
         match found.map_err(|error| error.kind()) {
-            Err(ErrorKind::NotFound) => Err(self.explained(vault::Error::Missing(path.clone()))),
+            Err(ErrorKind::NotFound) => Err(self.explained(vault::Error::Missing(path.into()))),
             _ => Ok(()),
         }
     }
@@ -150,7 +152,7 @@ impl Context {
     /// Opens the vault for changes, or creates it.
     pub fn open_or_create(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        let vault = Vault::open_or_create(&self.settings.vault, self.settings.wait)?;
+        let vault = self.settings.vault.open_or_create(self.settings.wait)?;
         if vault.is_new() {
             self.note_vault_created();
         }
@@ -208,7 +210,9 @@ impl Context {
     /// a damaged vault.
     pub fn diagnosed(&self, error: Error) -> Error {
         let cause = match error.cause() {
-            Some(vault::Error::Malformed(_)) => vault::diagnose(&self.settings.vault),
+            Some(vault::Error::Malformed(_)) => {
+                self.settings.vault.file().and_then(vault::diagnose)
+            }
             _ => None,
         };
         match cause {
@@ -326,11 +330,11 @@ impl Context {
         zone.clone()
     }
 
-    /// The vault's absolute path.
+    /// The vault's absolute path, or its address in a database.
     fn described_vault(&self) -> String {
-        let path = &self.settings.vault;
-        let path = absolute(path).unwrap_or_else(|_| path.clone());
-        path.display().to_string()
+        let vault = &self.settings.vault;
+        let path = vault.file().and_then(|path| absolute(path).ok());
+        path.map_or_else(|| vault.to_string(), |path| path.display().to_string())
     }
 
     /// Notes where a vault would be created without `--dry-run`.
@@ -352,8 +356,20 @@ impl Context {
 
 /// Protects files with a purpose of their own from being overwritten by this run.
 fn keep_files(settings: &Settings) {
-    files::protect(&settings.vault, ProtectionReason::Vault);
-    files::protect(&usage::path(&settings.vault), ProtectionReason::Vault);
+    let local = settings.vault.local();
+    files::protect(local, ProtectionReason::Vault);
+    files::protect(&usage::path(local), ProtectionReason::Vault);
+    let database = &settings.database;
+    for file in [
+        &database.password_file,
+        &database.key_file,
+        &database.cert_file,
+        &database.ca_file,
+    ] {
+        if let Some(file) = file {
+            files::protect(file, ProtectionReason::Settings);
+        }
+    }
     if let Some(file) = &settings.file_path {
         files::protect(file, ProtectionReason::Settings);
     }

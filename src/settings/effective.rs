@@ -48,8 +48,8 @@ impl Settings {
     /// Every setting, in the order of the settings file.
     pub fn effective(&self) -> Vec<EffectiveSetting> {
         let mut all = self.single();
-        for (name, path) in self.vaults.iter() {
-            all.push((format!("vaults.{name}"), path.display().to_string()));
+        for (name, address) in self.vaults.iter() {
+            all.push((format!("vaults.{name}"), address.to_string()));
         }
         for (name, limit) in self.plans.limits() {
             all.push((format!("plans.{name}"), limit.to_string()));
@@ -98,7 +98,7 @@ impl Settings {
         let color = self.color.to_possible_value();
         let color = color.map_or_else(String::new, |color| color.get_name().to_owned());
         [
-            ("vault", self.vault.display().to_string()),
+            ("vault", self.vault.to_string()),
             ("wait", format!("{}s", self.wait.as_secs_f64())),
             ("brand", self.brand.to_string()),
             ("defaults.expires", self.expires.to_string()),

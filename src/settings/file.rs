@@ -10,10 +10,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
-use super::path::whole_path;
+use super::path::{whole_address, whole_path};
 use super::preset::Preset;
 use super::text::Text;
-use super::vaults::{VaultName, VaultPath};
+use super::vaults::{NamedVault, VaultName};
 use super::{ApiUrl, Color, ExportTarget, HostName, KeyHeader, Listen, Retention, Wait, hint};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -22,6 +22,7 @@ use crate::key::{
     Brand, Expiry, Grace, Limit, Period, Permission, Rule, Term, UsernameTemplate, escape_controls,
     quoted,
 };
+use crate::vault::VaultAddress;
 
 /// The maximum size of a settings file, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -30,9 +31,9 @@ const MAX_SIZE: u64 = 1 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
-    #[serde(deserialize_with = "absolute")]
-    pub(super) vault: Option<PathBuf>,
-    pub(super) vaults: BTreeMap<Text<VaultName>, VaultPath>,
+    #[serde(deserialize_with = "address")]
+    pub(super) vault: Option<VaultAddress>,
+    pub(super) vaults: BTreeMap<Text<VaultName>, NamedVault>,
     #[serde(deserialize_with = "text")]
     pub(super) wait: Option<Wait>,
     #[serde(deserialize_with = "text")]
@@ -145,6 +146,10 @@ fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
     Text::deserialize(from).map(|Text(value)| Some(value))
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<VaultAddress>, D::Error> {
+    whole_address(from).map(Some)
 }
 
 fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {

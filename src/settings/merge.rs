@@ -1,6 +1,6 @@
 //! Merges flags over environment over `config.toml` over defaults.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::file::File;
 use super::source::{SetBy, SettingSource};
@@ -10,13 +10,13 @@ use super::{
     VaultSource, Vaults, export,
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
-use crate::vault::DatabaseOptions;
+use crate::vault::{DatabaseOptions, VaultAddress, VaultLocation};
 
 /// Merges flags, environment and file, with defaults for the rest.
 pub(super) fn merged(
     overrides: Overrides,
     file: File,
-    vault: PathBuf,
+    (vault, folder): (VaultAddress, &Path),
     vault_source: VaultSource,
 ) -> Result<Settings, Invalid> {
     let mut plans = Plans::default();
@@ -44,6 +44,12 @@ pub(super) fn merged(
         file.serve.headers.map_or(credentials.headers, values),
         file.serve.bearer.unwrap_or(credentials.bearer),
     )?;
+    let database = DatabaseOptions {
+        password_file: file.database.password_file,
+        ca_file: file.database.ca_file,
+        cert_file: file.database.cert_file,
+        key_file: file.database.key_file,
+    };
     let wait_source = match overrides.from_environment.contains(&"wait") {
         true => SettingSource::Environment,
         false => SettingSource::Flag,
@@ -62,7 +68,7 @@ pub(super) fn merged(
         },
         file_path: None,
         file: None,
-        vault,
+        vault: VaultLocation::new(vault, database.clone(), folder),
         vault_source,
         vaults: Vaults::default(),
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,
@@ -78,12 +84,7 @@ pub(super) fn merged(
         permissions,
         policy: Policy::of(&file.policy),
         retention: file.usage.keep.unwrap_or_default(),
-        database: DatabaseOptions {
-            password_file: file.database.password_file,
-            ca_file: file.database.ca_file,
-            cert_file: file.database.cert_file,
-            key_file: file.database.key_file,
-        },
+        database,
         listen: file.serve.listen.unwrap_or_default(),
         listen_policy: file.serve.policy,
         credentials,
@@ -111,11 +112,10 @@ fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
 #[cfg(test)]
 impl Default for Settings {
     fn default() -> Self {
-        let vault = PathBuf::from("vault.db");
         merged(
             Overrides::default(),
             File::default(),
-            vault,
+            (PathBuf::from("vault.db").into(), Path::new("")),
             VaultSource::Home,
         )
         .expect("defaults")
@@ -124,6 +124,8 @@ impl Default for Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::file;
     use super::*;
 
@@ -133,7 +135,7 @@ mod tests {
         let merged = merged(
             Overrides::default(),
             file,
-            PathBuf::new(),
+            (PathBuf::new().into(), Path::new("")),
             VaultSource::Home,
         )
         .expect("merged");

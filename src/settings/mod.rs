@@ -29,12 +29,13 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::vault::VaultAddress;
 pub use color::Color;
 pub use credentials::{Credentials, KeyHeader};
 pub use effective::EffectiveSetting;
@@ -126,7 +127,8 @@ impl Settings {
 struct SettingsSource {
     path: PathBuf,
     text: String,
-    vault_in_home: Option<PathBuf>,
+    /// The user's data folder.
+    data: Option<PathBuf>,
 }
 
 impl SettingsSource {
@@ -143,7 +145,7 @@ impl SettingsSource {
         Ok(Self {
             path: path.unwrap_or_default(),
             text,
-            vault_in_home: homes.map(|homes| homes.data_dir().join("vault.db")),
+            data: homes.map(|homes| homes.data_dir().to_owned()),
         })
     }
 
@@ -151,7 +153,7 @@ impl SettingsSource {
         let mut file = file;
         let vaults = Vaults::new(mem::take(&mut file.vaults));
         let given = overrides.vault.clone();
-        let given = given.map(|given| vaults.path(given)).transpose()?;
+        let given = given.map(|given| vaults.address(given)).transpose()?;
         let named_vault = given.or_else(|| file.vault.clone());
         let vault_source = match (&overrides.vault, &file.vault) {
             (Some(_), _) if overrides.from_environment.contains(&"vault") => {
@@ -161,10 +163,16 @@ impl SettingsSource {
             (None, Some(_)) => VaultSource::Settings,
             (None, None) => VaultSource::Home,
         };
-        let vault_in_home = self.vault_in_home.clone();
+        let in_home = |data: &PathBuf| VaultAddress::File(data.join("vault.db"));
+        let vault_in_home = self.data.as_ref().map(in_home);
         let exported_vault = file.vault.clone().or_else(|| vault_in_home.clone());
         let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
-        let mut settings = merged(overrides, file, vault, vault_source).map_err(|invalid| {
+        let folder = match (&self.data, &vault) {
+            (None, VaultAddress::Database(_)) => return Err(no_home_for_files()),
+            (folder, _) => folder.as_deref().unwrap_or(Path::new("")),
+        };
+        let place = (vault, folder);
+        let mut settings = merged(overrides, file, place, vault_source).map_err(|invalid| {
             let error = Error::from(invalid).about(self.path.display());
             error.with_status(ExitStatus::Trouble)
         })?;
@@ -176,6 +184,16 @@ impl SettingsSource {
         settings.set_by.file = self.text.clone();
         Ok(settings)
     }
+}
+
+fn no_home_for_files() -> Error {
+    Error::new(
+        ExitStatus::Trouble,
+        "cannot find a home folder for the vault's files on this host",
+    )
+    .with_hint(
+        "set HOME or XDG_DATA_HOME: a vault in a database has its usage record and locks there",
+    )
 }
 
 fn no_home() -> Error {

@@ -5,9 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::key::quoted;
+use crate::vault::VaultAddress;
 
 /// Expands `~/` to the home folder, as a shell would, which does not do so in a variable, after
 /// `=`, or in quotes.
@@ -36,6 +38,15 @@ pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, 
     };
     let written = quoted(&written.to_string_lossy());
     Err(de::Error::custom(format!("{written} {rule}")))
+}
+
+/// The address of a vault: of a database, or the absolute path of a file.
+pub(super) fn whole_address<'de, D: Deserializer<'de>>(from: D) -> Result<VaultAddress, D::Error> {
+    let written = String::deserialize(from)?;
+    match VaultAddress::is_url(&written) {
+        true => written.parse().map_err(de::Error::custom),
+        false => whole_path(written.into_deserializer()).map(VaultAddress::File),
+    }
 }
 
 /// A path below a folder, even if it begins with several slashes.

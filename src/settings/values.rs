@@ -9,7 +9,7 @@ use super::{
     Retention, SmtpServer, Vaults,
 };
 use crate::key::{Brand, Expiry, Limit, Permission, UsernameTemplate};
-use crate::vault::DatabaseOptions;
+use crate::vault::{DatabaseOptions, VaultAddress, VaultLocation};
 
 /// All settings, merged.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct Settings {
     pub file_path: Option<PathBuf>,
     /// The settings file, if it exists.
     pub file: Option<PathBuf>,
-    /// The vault's path.
-    pub vault: PathBuf,
+    /// Where the vault is.
+    pub vault: VaultLocation,
     /// The source of that.
     pub vault_source: VaultSource,
     /// Vaults that can be named.
@@ -69,7 +69,7 @@ pub struct Settings {
     /// The exports that every change of the vault rewrites.
     pub exports: Vec<ExportTarget>,
     /// The vault of these exports, even if a flag or variable names another.
-    pub exported_vault: Option<PathBuf>,
+    pub exported_vault: Option<VaultAddress>,
     /// Whether the settings file may name exports that could not be read.
     pub has_unreadable_exports: bool,
     pub(super) set_by: SetBy,

@@ -7,10 +7,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 
 use super::nearest;
-use super::path::whole_path;
+use super::path::whole_address;
 use super::text::Text;
 use crate::error::Error;
 use crate::key::{Invalid, quoted};
+use crate::vault::VaultAddress;
 
 /// The longest name, in characters.
 const MAX_LENGTH: usize = 64;
@@ -20,20 +21,20 @@ const FILE_END: &str = ".db";
 
 /// The vaults that the settings name.
 #[derive(Clone, Debug, Default)]
-pub struct Vaults(BTreeMap<VaultName, PathBuf>);
+pub struct Vaults(BTreeMap<VaultName, VaultAddress>);
 
 /// A vault's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit, and not ending
 /// in `.db`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct VaultName(String);
 
-/// The path of a named vault.
+/// The address of a named vault.
 #[derive(Clone, Debug)]
-pub(super) struct VaultPath(PathBuf);
+pub(super) struct NamedVault(VaultAddress);
 
-impl<'de> Deserialize<'de> for VaultPath {
+impl<'de> Deserialize<'de> for NamedVault {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        whole_path(from).map(Self)
+        whole_address(from).map(Self)
     }
 }
 
@@ -66,32 +67,35 @@ impl FromStr for VaultName {
 }
 
 impl Vaults {
-    pub(super) fn new(vaults: BTreeMap<Text<VaultName>, VaultPath>) -> Self {
+    pub(super) fn new(vaults: BTreeMap<Text<VaultName>, NamedVault>) -> Self {
         let vaults = vaults.into_iter();
         Self(
             vaults
-                .map(|(Text(name), VaultPath(path))| (name, path))
+                .map(|(Text(name), NamedVault(address))| (name, address))
                 .collect(),
         )
     }
 
-    /// All names and paths, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Path)> {
+    /// All names and addresses, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &VaultAddress)> {
         let vaults = self.0.iter();
-        vaults.map(|(name, path)| (name.as_str(), path.as_path()))
+        vaults.map(|(name, address)| (name.as_str(), address))
     }
 
-    /// The path of a vault that was given by its name or its path.
+    /// The address of a vault that was given by it, or by its name or path.
     ///
     /// # Errors
-    /// If no vault has the name.
-    pub fn path(&self, given: PathBuf) -> Result<PathBuf, Error> {
-        if !is_vault_name(&given) {
-            return Ok(given);
-        }
+    /// If no vault has the name, or the address of a database is invalid.
+    pub fn address(&self, given: PathBuf) -> Result<VaultAddress, Error> {
         let text = given.to_string_lossy();
-        if let Some((_, path)) = self.iter().find(|(name, _)| *name == text) {
-            return Ok(path.to_owned());
+        if VaultAddress::is_url(&text) {
+            return Ok(text.parse()?);
+        }
+        if !is_vault_name(&given) {
+            return Ok(given.into());
+        }
+        if let Some((_, address)) = self.iter().find(|(name, _)| *name == text) {
+            return Ok(address.to_owned());
         }
         let names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
         let file = format!("`./{text}` is a file of that name");
@@ -110,7 +114,10 @@ mod tests {
     use super::*;
 
     fn vaults(names: &[&str]) -> Vaults {
-        let path = |name: &&str| VaultPath(format!("/srv/{name}/vault.db").into());
+        let path = |name: &&str| {
+            let path = PathBuf::from(format!("/srv/{name}/vault.db"));
+            NamedVault(path.into())
+        };
         let vaults = names
             .iter()
             .map(|name| (Text(name.parse().expect(name)), path(name)));
@@ -128,8 +135,8 @@ mod tests {
             ("staging.db", "staging.db"),
             ("staging/vault", "staging/vault"),
         ] {
-            let found = named.path(given.into()).expect(given);
-            assert_eq!(found, Path::new(path), "{given}");
+            let found = named.address(given.into()).expect(given);
+            assert_eq!(found.file(), Some(Path::new(path)), "{given}");
         }
     }
 
@@ -153,7 +160,7 @@ mod tests {
             ),
             (&["staging"], "STAGING", "`./STAGING` is a file"),
         ] {
-            let error = vaults(names).path(given.into()).expect_err(given);
+            let error = vaults(names).address(given.into()).expect_err(given);
             let message = format!("the settings name no vault `{given}`");
             assert_eq!(error.to_string(), message);
             let found = error.hint().unwrap_or_default();

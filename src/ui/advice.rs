@@ -9,6 +9,7 @@ use crate::check::EXTENSION;
 use crate::files::shell_word;
 use crate::key::Key;
 use crate::settings::is_vault_name;
+use crate::vault::VaultAddress;
 use crate::vault::way_back_from_early_end;
 
 /// The start of a suggested command in a sentence.
@@ -50,9 +51,13 @@ pub fn extension(key: &Key, now: Timestamp) -> String {
 /// The flags that name the vault and the settings, if they were given on the command line.
 pub fn globals(vault: Option<&Path>, config: Option<&Path>) -> String {
     let flag = |name: &str, path: Option<&Path>| {
-        let path = path.map(|path| match is_vault_name(path) && name == "--vault" {
-            true => path.to_owned(),
-            false => absolute(path).unwrap_or_else(|_| path.to_owned()),
+        let is_path = |path: &Path| match name {
+            "--vault" => !is_vault_name(path) && !VaultAddress::is_url(&path.to_string_lossy()),
+            _ => true,
+        };
+        let path = path.map(|path| match is_path(path) {
+            true => absolute(path).unwrap_or_else(|_| path.to_owned()),
+            false => path.to_owned(),
         });
         path.map_or_else(String::new, |path| format!(" {name} {}", shell_word(&path)))
     };

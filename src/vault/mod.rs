@@ -55,6 +55,7 @@ mod sealed;
 mod secret_history;
 mod store;
 mod sudoer;
+mod vault_location;
 mod watch;
 
 pub use action::Action;
@@ -93,4 +94,5 @@ pub use policies::policy_differences;
 pub use restore::CurrentVault;
 pub use sealed::Sealed;
 pub use sudoer::Sudoer;
+pub use vault_location::VaultLocation;
 pub use watch::{ChangeWatch, ChangedAt};

@@ -184,7 +184,7 @@ fn secret_in(path: &Path) -> Option<Secret> {
 
 /// A key's name may be that of a file which SQLite creates and removes as it likes.
 fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
-    let own = files::real(&context.settings.vault);
+    let own = files::real(context.settings.vault.local());
     if files::real(&folder.join("key")).parent() != own.parent() {
         return Ok(());
     }
