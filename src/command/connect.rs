@@ -156,7 +156,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
     let client = args.client(record.as_ref(), context);
     let vault = match args.needs_vault() {
         true => readable_vault(context)?,
-        false => context.settings.vault.clone(),
+        false => context.settings.vault.local().to_owned(),
     };
     let is_dovecot = args.server.is_dovecot();
     let dovecot = match args.dovecot {
@@ -164,7 +164,8 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
         None if is_dovecot => dovecot::Version::choose(context)?,
         None => dovecot::Version::NEWEST,
     };
-    let served = is_dovecot.then(|| context.open().ok()).flatten();
+    let is_served = is_dovecot && context.settings.vault.file().is_some();
+    let served = is_served.then(|| context.open().ok()).flatten();
     if let Some(vault) = served
         .as_ref()
         .filter(|_| args.file != Some(ConfigPart::Sql))
@@ -287,6 +288,7 @@ fn note_examples(client: &ClientFacts, context: &Context) {
 
 /// The vault's path, if mail servers can read it.
 fn readable_vault(context: &Context) -> Result<PathBuf, Error> {
+    context.settings.vault.expect_file()?;
     let vault = context.open()?;
     vault.expect_login_view()?;
     Ok(vault.path().to_owned())

@@ -50,7 +50,6 @@ pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Err
     if args.accept_clock {
         return clock::accept(args.confirm.as_ref(), context);
     }
-    let path = environment::vault_path(context);
     let mut report = DoctorReport::new(context);
     report.ok(
         "program",
@@ -60,9 +59,15 @@ pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Err
             health::sqlite_version()
         ),
     );
-    report.place(&path)?;
-    report.inside(&path)?;
-    report.leftovers(&path);
+    match context.settings.vault.file() {
+        Some(path) => {
+            let path = environment::vault_path(path);
+            report.place(&path)?;
+            report.inside(&path)?;
+            report.leftovers(&path);
+        }
+        None => report.database()?,
+    }
     report.settings();
     report.show()
 }

@@ -13,7 +13,7 @@ use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
 use crate::settings::{ExportFormat, ExportTarget};
 use crate::ui::{ExportCounts, ExportText, ExportedView, is_replaceable_export, may_belong_to};
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultAddress};
 
 /// Ends a command by rewriting the exports in the settings.
 pub fn finish_with_exports(

@@ -359,16 +359,8 @@ fn keep_files(settings: &Settings) {
     let local = settings.vault.local();
     files::protect(local, ProtectionReason::Vault);
     files::protect(&usage::path(local), ProtectionReason::Vault);
-    let database = &settings.database;
-    for file in [
-        &database.password_file,
-        &database.key_file,
-        &database.cert_file,
-        &database.ca_file,
-    ] {
-        if let Some(file) = file {
-            files::protect(file, ProtectionReason::Settings);
-        }
+    for file in settings.vault.options().files() {
+        files::protect(file, ProtectionReason::Settings);
     }
     if let Some(file) = &settings.file_path {
         files::protect(file, ProtectionReason::Settings);

@@ -95,6 +95,7 @@ impl Settings {
     /// The settings with a single value.
     fn single(&self) -> Vec<(String, String)> {
         let headers = self.credentials.headers.iter().map(ToString::to_string);
+        let database = self.vault.options();
         let color = self.color.to_possible_value();
         let color = color.map_or_else(String::new, |color| color.get_name().to_owned());
         [
@@ -131,11 +132,11 @@ impl Settings {
             ("usage.keep", format!("{}d", self.retention.days())),
             (
                 "database.password_file",
-                or_no_path(&self.database.password_file),
+                or_no_path(&database.password_file),
             ),
-            ("database.ca_file", or_no_path(&self.database.ca_file)),
-            ("database.cert_file", or_no_path(&self.database.cert_file)),
-            ("database.key_file", or_no_path(&self.database.key_file)),
+            ("database.ca_file", or_no_path(&database.ca_file)),
+            ("database.cert_file", or_no_path(&database.cert_file)),
+            ("database.key_file", or_no_path(&database.key_file)),
             ("serve.listen", self.listen.to_string()),
             ("serve.policy", or_none(self.listen_policy.as_ref())),
             ("serve.headers", headers.collect::<Vec<_>>().join(", ")),

@@ -68,7 +68,7 @@ pub(super) fn merged(
         },
         file_path: None,
         file: None,
-        vault: VaultLocation::new(vault, database.clone(), folder),
+        vault: VaultLocation::new(vault, database, folder),
         vault_source,
         vaults: Vaults::default(),
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,
@@ -84,7 +84,6 @@ pub(super) fn merged(
         permissions,
         policy: Policy::of(&file.policy),
         retention: file.usage.keep.unwrap_or_default(),
-        database,
         listen: file.serve.listen.unwrap_or_default(),
         listen_policy: file.serve.policy,
         credentials,
@@ -112,10 +111,11 @@ fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
 #[cfg(test)]
 impl Default for Settings {
     fn default() -> Self {
+        let vault = std::path::PathBuf::from("vault.db");
         merged(
             Overrides::default(),
             File::default(),
-            (PathBuf::from("vault.db").into(), Path::new("")),
+            (vault.into(), Path::new("")),
             VaultSource::Home,
         )
         .expect("defaults")

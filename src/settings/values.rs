@@ -9,7 +9,7 @@ use super::{
     Retention, SmtpServer, Vaults,
 };
 use crate::key::{Brand, Expiry, Limit, Permission, UsernameTemplate};
-use crate::vault::{DatabaseOptions, VaultAddress, VaultLocation};
+use crate::vault::{VaultAddress, VaultLocation};
 
 /// All settings, merged.
 #[derive(Clone, Debug)]
@@ -50,8 +50,6 @@ pub struct Settings {
     pub policy: Policy,
     /// For how many days usage is kept.
     pub retention: Retention,
-    /// The files with which a vault in a database is reached.
-    pub database: DatabaseOptions,
     /// Where `serve` listens, and clients reach it.
     pub listen: Listen,
     /// Where `serve` answers Postfix's policy requests, if at all.

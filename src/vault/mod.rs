@@ -15,10 +15,6 @@ mod column;
 mod comparison;
 mod contradiction;
 mod copy;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the settings take an address in the next step")
-)]
 mod database;
 mod database_schema;
 mod dead;
@@ -67,12 +63,7 @@ pub use changes::Changes;
 pub use comparison::{AffectedKey, Comparison, Effect, Reason};
 pub use contradiction::Contradiction;
 pub use copy::{Copied, Head};
-#[expect(
-    unused_imports,
-    reason = "the settings take an address in the next step"
-)]
-pub use database::{DatabaseAddress, DatabaseServer, VaultAddress};
-pub use database::{DatabaseFault, DatabaseOptions};
+pub use database::{DatabaseFault, DatabaseOptions, VaultAddress};
 pub use database_schema::DATABASE_SCHEMA;
 pub use dead::{DeadSecret, FoundSecret};
 pub use deliveries::LastDelivery;

@@ -60,6 +60,11 @@ impl VaultLocation {
         &self.address
     }
 
+    /// The files with which a database is reached.
+    pub fn options(&self) -> &DatabaseOptions {
+        &self.options
+    }
+
     /// Opens the vault like [`Vault::open_to_read`].
     pub fn open_to_read(&self, wait: Duration) -> Result<Vault, Error> {
         match &self.address {

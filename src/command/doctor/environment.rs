@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::report::DoctorReport;
 use crate::command::doctor::integrity::rollback;
-use crate::context::Context;
 use crate::error::Error;
 use crate::files::{folder_of, hint_of};
 use crate::settings::Listen;
@@ -17,8 +16,7 @@ use crate::vault::{self, Vault};
 pub(super) const IN_PROGRESS_SECONDS: i64 = 60;
 
 /// Checks the vault's location from the root down, as far as its folders exist.
-pub(super) fn vault_path(context: &Context) -> PathBuf {
-    let path = &context.settings.vault;
+pub(super) fn vault_path(path: &Path) -> PathBuf {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -26,7 +24,7 @@ pub(super) fn vault_path(context: &Context) -> PathBuf {
     let resolved = fs::canonicalize(folder).ok();
     resolved
         .zip(path.file_name())
-        .map_or_else(|| path.clone(), |(folder, name)| folder.join(name))
+        .map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
 }
 
 impl DoctorReport<'_> {
@@ -80,19 +78,16 @@ impl DoctorReport<'_> {
             self.ok("leftovers", "there are none");
         }
         for leftover in left {
-            self.leftover(leftover);
+            self.leftover(leftover, path);
         }
     }
 
-    fn leftover(&mut self, leftover: &Leftover) {
+    fn leftover(&mut self, leftover: &Leftover, vault: &Path) {
         let name = leftover.path.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
         let ignore_closed_pipe = self.when(leftover.written_at);
         let (what, hint) = match leftover.kind {
-            LeftoverKind::Journal => (
-                "belongs to an interrupted transaction",
-                rollback(&self.context.settings.vault).1,
-            ),
+            LeftoverKind::Journal => ("belongs to an interrupted transaction", rollback(vault).1),
             LeftoverKind::OlderSchema => (
                 "is the vault before an upgrade, with its hashes",
                 "delete it once the vault works",

@@ -56,6 +56,19 @@ impl DoctorReport<'_> {
         }
         let pages = vault.check_pages();
         self.outcome("whole", pages.map(|()| "every page is readable".to_owned()));
+        self.contents(vault);
+    }
+
+    /// Checks the vault in a database: what it holds, as in a file.
+    pub(super) fn database(&mut self) -> Result<(), Error> {
+        let vault = self.context.open()?;
+        let place = format!("`{}` has the newest schema", self.context.settings.vault);
+        self.ok("place", place);
+        self.contents(&vault);
+        Ok(())
+    }
+
+    fn contents(&mut self, vault: &Vault) {
         self.log(vault);
         self.clock(vault);
         self.keys(vault);

@@ -21,6 +21,17 @@ pub struct DatabaseOptions {
 }
 
 impl DatabaseOptions {
+    /// All of them that are set.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [
+            &self.password_file,
+            &self.ca_file,
+            &self.cert_file,
+            &self.key_file,
+        ];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Whether TLS is wanted even where nobody else could listen.
     pub(super) fn wants_tls(&self) -> bool {
         self.ca_file.is_some() || self.cert_file.is_some()
