@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod completing;
 mod damage;
+mod database;
 mod decoys;
 mod destinations;
 mod edges;

@@ -40,16 +40,16 @@ pub(super) struct Cli {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// Vault file, or a vault's name in the settings
+    /// Vault file, a database's address, or a vault's name in the settings
     ///
-    /// What has a `/` in it, or ends in .db, is a file. By default, `vault` in the settings, or vault.db in the user's data folder
+    /// What begins with postgres:// is a database: `postgres://USER@HOST/DATABASE`. What else has a `/` in it, or ends in .db, is a file. By default, `vault` in the settings, or vault.db in the user's data folder
     /// (~/.local/share/postkey).
     #[arg(
         long,
         global = true,
         env = "POSTKEY_VAULT",
         hide_env_values = true,
-        value_name = "PATH"
+        value_name = "VAULT"
     )]
     #[arg(value_parser = paths(), add = vaults())]
     vault: Option<PathBuf>,

@@ -113,11 +113,12 @@ fn local_name(address: &DatabaseAddress) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
     let has_only_plain = |text: &str| text.chars().all(is_plain);
     let shown = name.strip_suffix(":5432").unwrap_or(&name);
-    if shown.len() <= MAX_NAME && has_only_plain(shown) {
+    if shown.len() <= MAX_NAME && has_only_plain(shown) && !shown.starts_with('.') {
         return format!("{shown}.db");
     }
     // What has no place in a file's name makes it unlike any other.
-    let plain: String = shown.chars().filter(|&c| is_plain(c)).take(40).collect();
+    let plain = shown.chars().filter(|&c| is_plain(c));
+    let plain: String = plain.skip_while(|&c| c == '.').take(40).collect();
     let digest = lower::encode_string(&Sha256::digest(&name)[..8]);
     format!("{plain}-{digest}.db")
 }

@@ -57,9 +57,7 @@ fn a_connection_is_verified_or_says_why_not() {
             server.give(&path);
         }
     };
-    let Some(server) = TestServer::start_after(prepare, settings, ACCESS) else {
-        return;
-    };
+    let server = TestServer::start_after(prepare, settings, ACCESS);
     server.sql("postgres", SCHEMA);
     server.sql(
         "postgres",

@@ -1,4 +1,4 @@
-//! Against a PostgreSQL server, where one is installed.
+//! Against a PostgreSQL server.
 
 mod commits;
 mod connecting;
@@ -33,9 +33,9 @@ fn connect_with(address: &str, options: &DatabaseOptions) -> Result<Database, Er
 }
 
 /// A server with the schema, and a connection to it.
-fn prepared(settings: &str) -> Option<(TestServer, Database)> {
-    let server = TestServer::start(settings, TRUST)?;
+fn prepared(settings: &str) -> (TestServer, Database) {
+    let server = TestServer::start(settings, TRUST);
     server.sql("postgres", SCHEMA);
     let database = connect(&server.by_socket("olga", "postgres")).expect("connected");
-    Some((server, database))
+    (server, database)
 }

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 /// Where Debian installs each version's programs.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 
+const INSTALLED: &str = "tests/run installs postgresql";
+
 /// A cluster on a port of its own, reached by a socket in its folder and on loopback.
 pub(super) struct TestServer {
     pub(super) folder: TempDir,
@@ -23,22 +25,19 @@ pub(super) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one; `None` where PostgreSQL is not installed.
-    pub(super) fn start(settings: &str, access: &str) -> Option<Self> {
+    /// Starts one.
+    pub(super) fn start(settings: &str, access: &str) -> Self {
         Self::start_after(|_| (), settings, access)
     }
 
     /// Starts one with files that are made in its folder first.
-    pub(super) fn start_after(
-        prepare: impl FnOnce(&Self),
-        settings: &str,
-        access: &str,
-    ) -> Option<Self> {
-        let versions = fs::read_dir(PROGRAMS).ok()?;
+    pub(super) fn start_after(prepare: impl FnOnce(&Self), settings: &str, access: &str) -> Self {
+        let versions = fs::read_dir(PROGRAMS).expect(INSTALLED);
         let versions = versions.map(|version| version.expect("a version").path().join("bin"));
         let programs = versions
             .filter(|path| path.join("initdb").is_file())
-            .max()?;
+            .max()
+            .expect(INSTALLED);
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let server = Self {
@@ -62,7 +61,7 @@ impl TestServer {
         fs::write(data.join("pg_hba.conf"), access).expect("written");
         prepare(&server);
         server.control("start");
-        Some(server)
+        server
     }
 
     fn data(&self) -> PathBuf {
