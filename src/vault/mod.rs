@@ -1,6 +1,6 @@
-//! The vault: an SQLite file with the keys, their hashes, and the audit log.
+//! The vault: the keys, their hashes, and the audit log, in an SQLite file or a PostgreSQL database.
 //!
-//! The only module that uses rusqlite. A vault is private from creation, never replaced by a rename
+//! The only module that uses rusqlite and tokio-postgres. A file is private from creation, never replaced by a rename
 //! (mail servers keep it open), never in WAL mode (which locks read-only users out), and never
 //! locked between calls into this module.
 
