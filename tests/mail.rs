@@ -6,7 +6,7 @@ pub mod dovecot;
 mod exim;
 mod helper;
 mod imported;
-mod logins;
+pub mod logins;
 mod machine;
 pub mod networks;
 mod places;

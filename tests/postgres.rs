@@ -5,6 +5,7 @@ mod cluster;
 mod clusters;
 pub mod copied;
 pub mod database;
+mod dovecot;
 mod guide;
 pub mod own;
 mod roles;

@@ -174,6 +174,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
     }
     let facts = TemplateFacts {
         vault: &vault,
+        database: None,
         served: served.as_ref().map(Vault::path),
         listen: &context.settings.listen,
         listen_policy: context.settings.listen_policy.as_ref(),
@@ -314,6 +315,7 @@ fn configuration(
 fn placeholders() -> Vec<(&'static str, PlaceholderValue)> {
     [
         &dovecot::PLACEHOLDERS[..],
+        &dovecot::OF_DATABASE,
         &client::PLACEHOLDERS,
         &PLACEHOLDERS,
     ]
@@ -343,6 +345,7 @@ mod tests {
         let facts = TemplateFacts {
             client: &clients[0],
             vault: &vault,
+            database: None,
             served: Some(&vault),
             listen: &tcp,
             listen_policy: Some(&tcp),

@@ -132,7 +132,7 @@ fn soon() -> String {
 }
 
 /// A wrong secret with the same tail.
-pub(super) fn wrong(secret: &str) -> String {
+pub fn wrong(secret: &str) -> String {
     let at = secret.find('-').unwrap();
     let digit = match secret[at..].starts_with("-0") {
         true => "-1",

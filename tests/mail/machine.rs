@@ -105,6 +105,11 @@ pub struct Machine {
 
 impl Machine {
     pub fn boot(debian: Debian) -> Self {
+        Self::boot_with(debian, &[])
+    }
+
+    /// One that also sees these folders of this system.
+    pub fn boot_with(debian: Debian, folders: &[&Path]) -> Self {
         let sandbox = Sandbox::new();
         let files = sandbox.home().join("machine");
         fs::create_dir(&files).unwrap();
@@ -113,6 +118,7 @@ impl Machine {
             .arg(files)
             .arg(debian.root())
             .args([sandbox.home(), folder_of_postkey()])
+            .args(folders)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

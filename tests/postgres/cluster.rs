@@ -68,6 +68,11 @@ impl Cluster {
         self.before.splice(0..0, words);
     }
 
+    /// Runs its programs where those of another one run.
+    pub fn enter_as(&mut self, other: &Self) {
+        self.before.clone_from(&other.before);
+    }
+
     /// Makes it, with these settings in addition to the usual ones: the last of a name counts.
     pub fn create(&self, settings: &str) {
         let init = ["--no-sync", "--username", SUPERUSER, "--encoding", "UTF8"];
@@ -122,12 +127,14 @@ impl Cluster {
 
     /// Starts it, and waits until it accepts connections.
     pub fn launch(&self) {
-        let log = self.folder.join("log");
         let mut start = self.control("start");
-        start.arg("-l").arg(&log);
-        let status = start.status().unwrap();
-        let said = || fs::read_to_string(&log).unwrap_or_default();
-        assert!(status.success(), "{}", said());
+        start.arg("-l").arg(self.folder.join("log"));
+        assert!(start.status().unwrap().success(), "{}", self.log());
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// Stops it: `smart`, `fast` or `immediate`, as pg_ctl has them.

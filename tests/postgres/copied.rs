@@ -38,29 +38,34 @@ const MORE: [(&str, &str); 5] = [
 impl Database {
     /// Replaces its rows with those of a vault file.
     pub fn copy(&self, vault: &Path) {
-        let vault = Connection::open(vault).unwrap();
-        let mut sql = format!(
-            "BEGIN; SET search_path = postkey;\nTRUNCATE {};\n",
-            TABLES.join(", ")
-        );
-        for table in TABLES {
-            let mut statement = vault.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_names().collect::<Vec<_>>().join("\", \"");
-            let width = statement.column_count();
-            let mut rows = statement.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let values: Vec<String> = (0..width).map(|at| literal(row, at)).collect();
-                let values = values.join(", ");
-                writeln!(
-                    sql,
-                    "INSERT INTO {table} (\"{columns}\") VALUES ({values});"
-                )
-                .unwrap();
-            }
-        }
-        sql.push_str("SELECT setval('keys_id_seq', max(id)) FROM keys;\nCOMMIT;");
-        self.run(&sql);
+        self.run(&rows_of(vault));
     }
+}
+
+/// SQL that replaces all rows with those of a vault file.
+pub fn rows_of(vault: &Path) -> String {
+    let vault = Connection::open(vault).unwrap();
+    let mut sql = format!(
+        "BEGIN; SET search_path = postkey;\nTRUNCATE {};\n",
+        TABLES.join(", ")
+    );
+    for table in TABLES {
+        let mut statement = vault.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_names().collect::<Vec<_>>().join("\", \"");
+        let width = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let values: Vec<String> = (0..width).map(|at| literal(row, at)).collect();
+            let values = values.join(", ");
+            writeln!(
+                sql,
+                "INSERT INTO {table} (\"{columns}\") VALUES ({values});"
+            )
+            .unwrap();
+        }
+    }
+    sql.push_str("SELECT setval('keys_id_seq', max(id)) FROM keys;\nCOMMIT;");
+    sql
 }
 
 /// A value as SQL.

@@ -80,6 +80,25 @@ impl Database {
         role
     }
 
+    /// Its vault's address.
+    pub fn url(&self) -> String {
+        let (host, port) = (self.host(), self.port());
+        format!(
+            "postgres:///{}?host={}&port={port}",
+            self.name,
+            host.display()
+        )
+    }
+
+    /// What the server logged about a role's errors here.
+    pub fn errors_of(&self, role: &str) -> String {
+        let log = self.cluster().log();
+        let start = format!("{role}@{} ", self.name);
+        let lines = log.lines().filter(|line| line.starts_with(&start));
+        let lines = lines.filter(|line| !line.contains("LOG: "));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Runs SQL as the superuser.
     #[track_caller]
     pub fn run(&self, sql: &str) -> String {

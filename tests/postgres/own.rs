@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::cluster::{Cluster, SUPERUSER};
 use super::shared::schema_at_once;
+use crate::mail::Machine;
 
 /// Mounts a small disk that only processes in this namespace see, until standard input ends.
 const SMALL_DISK: &str = r#"
@@ -46,6 +47,16 @@ impl OwnCluster {
         own
     }
 
+    /// Starts one that listens in a machine's network.
+    pub fn in_network_of(machine: &Machine) -> Self {
+        let mut own = Self::placed();
+        let network = format!("--net={}", machine.network().display());
+        own.cluster
+            .enter(["nsenter", &network, "--"].map(OsString::from));
+        own.create_with_schema("");
+        own
+    }
+
     /// The same with its data on a disk of so many MiB. Only as root.
     pub fn on_small_disk(size: u32) -> Self {
         let mut own = Self::placed();
@@ -56,7 +67,8 @@ impl OwnCluster {
 
     /// A standby of it, running, which streams as `standby`.
     pub fn standby(&self) -> Self {
-        let standby = Self::placed();
+        let mut standby = Self::placed();
+        standby.cluster.enter_as(&self.cluster);
         standby.create_standby_of(self);
         standby.launch();
         standby

@@ -1,5 +1,6 @@
 //! Fills in Dovecot's configuration.
 
+mod database;
 mod version;
 
 use std::io::{self, ErrorKind};
@@ -14,6 +15,7 @@ use crate::process;
 use crate::serve::ensure_token;
 use crate::settings::Listen;
 use crate::vault;
+pub(super) use database::{DovecotDatabase, PLACEHOLDERS as OF_DATABASE};
 pub(super) use version::Version;
 use version::VersionWords;
 
@@ -23,8 +25,14 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
         Ok(facts.dovecot.spelling().name.to_owned())
     }),
     ("head", head),
-    ("database", |facts| version_words(facts, |own| own.database)),
-    ("query", |facts| version_words(facts, |own| own.query)),
+    ("database", |facts| match facts.database {
+        None => version_words(facts, |own| own.database),
+        Some(_) => version_words(facts, |own| own.server),
+    }),
+    ("query", |facts| match facts.database {
+        None => version_words(facts, |own| own.query),
+        Some(_) => version_words(facts, |own| own.server_query),
+    }),
     ("passdbs", passdbs),
     ("vault_passdbs", |facts| {
         version_words(facts, |own| own.vault_passdbs)
@@ -67,9 +75,10 @@ fn head(facts: TemplateFacts) -> Result<String, Error> {
 
 /// Where Dovecot looks secrets up: in the vault, or in an export of it.
 fn passdbs(facts: TemplateFacts) -> Result<String, Error> {
-    let text = match facts.export {
-        None => include_str!("dovecot/passdbs-vault.conf"),
-        Some(_) => include_str!("dovecot/passdbs-export.conf"),
+    let text = match (facts.export, facts.database) {
+        (Some(_), _) => include_str!("dovecot/passdbs-export.conf"),
+        (None, Some(_)) => include_str!("dovecot/passdbs-database.conf"),
+        (None, None) => include_str!("dovecot/passdbs-vault.conf"),
     };
     Ok(fill(text, facts)?.trim_end().to_owned())
 }
@@ -83,11 +92,11 @@ fn weak(facts: TemplateFacts) -> Result<String, Error> {
     })
 }
 
-/// The user that reads the vault, if Dovecot does.
+/// The user that reads the vault, if Dovecot reads a file.
 fn reading_user(facts: TemplateFacts) -> Result<String, Error> {
-    match facts.export {
-        None => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
-        Some(_) => Ok(String::new()),
+    match facts.export.is_some() || facts.database.is_some() {
+        false => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
+        true => Ok(String::new()),
     }
 }
 
@@ -158,6 +167,11 @@ fn unless_reporting(facts: TemplateFacts) -> Result<Option<&'static str>, Error>
     if matches!(facts.listen, Listen::Unix(_)) {
         return Ok(Some(
             "it reports over TCP only, and the\n# settings have `serve` listen on a unix socket.",
+        ));
+    }
+    if facts.database.is_some() {
+        return Ok(Some(
+            "the token that\n# its reports come with is kept beside a vault in a file.",
         ));
     }
     let Some(vault) = facts.served else {

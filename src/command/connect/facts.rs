@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::client::ClientFacts;
-use super::dovecot::Version;
+use super::dovecot::{DovecotDatabase, Version};
 use super::gateway::Backend;
 use crate::error::Error;
 use crate::key::Brand;
@@ -13,6 +13,8 @@ use crate::settings::{Credentials, Listen};
 #[derive(Clone, Copy)]
 pub(super) struct TemplateFacts<'a> {
     pub(super) vault: &'a Path,
+    /// The vault's database, if it is in one.
+    pub(super) database: Option<DovecotDatabase<'a>>,
     /// The vault that `serve` uses on this machine, if there is one.
     pub(super) served: Option<&'a Path>,
     pub(super) listen: &'a Listen,

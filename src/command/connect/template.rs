@@ -40,7 +40,7 @@ pub(super) const TEMPLATES: [Template; 34] = [
         part: ConfigPart::Sql,
         kind: None,
         path: "/etc/dovecot/postkey-sql.conf.ext",
-        text: include_str!("dovecot/sql.conf.ext"),
+        text: "{look_up}",
     },
     Template {
         server: Server::Dovecot,

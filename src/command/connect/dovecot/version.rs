@@ -35,6 +35,9 @@ pub(super) struct VersionWords {
     pub(super) head: &'static str,
     pub(super) database: &'static str,
     pub(super) query: &'static str,
+    /// The same for a vault in PostgreSQL.
+    pub(super) server: &'static str,
+    pub(super) server_query: &'static str,
     pub(super) vault_passdbs: &'static str,
     pub(super) export_passdbs: &'static str,
     /// The comment on hashes that it considers weak.
@@ -48,6 +51,8 @@ const V2_3: VersionWords = VersionWords {
     head: "",
     database: include_str!("2.3/database.conf"),
     query: include_str!("2.3/query.conf"),
+    server: include_str!("2.3/server.conf"),
+    server_query: include_str!("2.3/server-query.conf"),
     vault_passdbs: include_str!("2.3/passdbs-vault.conf"),
     export_passdbs: include_str!("2.3/passdbs-export.conf"),
     weak: "",
@@ -59,6 +64,8 @@ const V2_4: VersionWords = VersionWords {
     head: include_str!("2.4/head.conf"),
     database: include_str!("2.4/database.conf"),
     query: include_str!("2.4/query.conf"),
+    server: include_str!("2.4/server.conf"),
+    server_query: include_str!("2.4/server-query.conf"),
     vault_passdbs: include_str!("2.4/passdbs-vault.conf"),
     export_passdbs: include_str!("2.4/passdbs-export.conf"),
     weak: include_str!("2.4/weak.conf"),
