@@ -326,6 +326,7 @@ fn placeholders() -> Vec<(&'static str, PlaceholderValue)> {
 mod tests {
     use std::path::Path;
 
+    use super::facts::DovecotDatabase;
     use super::template::TEMPLATES;
     use super::*;
     use crate::key::Brand;
@@ -358,16 +359,28 @@ mod tests {
             placeholders: &placeholders(),
         };
         let exported = Some(Path::new("/etc/dovecot/postkey-users"));
+        let address = "postgres://db1,db2/postkey".parse().expect("an address");
+        let database = Some(DovecotDatabase {
+            address: &address,
+            authorities: None,
+        });
         let variants = dovecot::Version::value_variants().iter();
         let variants = variants.flat_map(|&dovecot| {
-            let cases = [(None, false, &clients[0]), (exported, true, &clients[1])];
-            cases.map(|(export, without_dovecot, client)| TemplateFacts {
-                client,
-                export,
-                dovecot,
-                without_dovecot,
-                ..facts
-            })
+            let cases = [
+                (None, None, false, &clients[0]),
+                (None, database, false, &clients[0]),
+                (exported, None, true, &clients[1]),
+            ];
+            cases.map(
+                |(export, database, without_dovecot, client)| TemplateFacts {
+                    client,
+                    database,
+                    export,
+                    dovecot,
+                    without_dovecot,
+                    ..facts
+                },
+            )
         });
         for facts in variants {
             for template in TEMPLATES {

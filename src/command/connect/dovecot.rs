@@ -15,7 +15,7 @@ use crate::process;
 use crate::serve::ensure_token;
 use crate::settings::Listen;
 use crate::vault;
-pub(super) use database::{DovecotDatabase, PLACEHOLDERS as OF_DATABASE};
+pub(super) use database::PLACEHOLDERS as OF_DATABASE;
 pub(super) use version::Version;
 use version::VersionWords;
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::client::ClientFacts;
-use super::dovecot::{DovecotDatabase, Version};
+use super::dovecot::Version;
 use super::gateway::Backend;
 use crate::error::Error;
 use crate::key::Brand;
 use crate::settings::{Credentials, Listen};
+use crate::vault::DatabaseAddress;
 
 /// The values for placeholders.
 #[derive(Clone, Copy)]
@@ -32,6 +33,14 @@ pub(super) struct TemplateFacts<'a> {
     pub(super) without_dovecot: bool,
     /// All placeholders; values may contain others.
     pub(super) placeholders: &'a [(&'static str, PlaceholderValue)],
+}
+
+/// The vault's database, with what Dovecot needs to know of it.
+#[derive(Clone, Copy)]
+pub(super) struct DovecotDatabase<'a> {
+    pub(super) address: &'a DatabaseAddress,
+    /// The certificates of the authorities that are trusted, if not the system's.
+    pub(super) authorities: Option<&'a Path>,
 }
 
 /// How to compute a placeholder's value.

@@ -1,6 +1,7 @@
 //! Where a vault is: in a file, or in a database, as a URL like libpq's but without a password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -102,6 +103,12 @@ impl DatabaseServer {
     /// Whether it is reached by a unix socket.
     pub fn is_socket(&self) -> bool {
         self.host.starts_with('/')
+    }
+
+    /// Whether nobody else can listen on the way to it.
+    pub fn is_local(&self) -> bool {
+        let is_loopback = |ip: IpAddr| ip.is_loopback();
+        self.is_socket() || self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)
     }
 
     /// As in a URL, in which a socket's slashes are encoded.

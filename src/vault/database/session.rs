@@ -1,7 +1,7 @@
 //! A connection to the server that is the primary.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Connector<'_> {
         // Not by tokio, which would start a thread for it.
         let found = (server.host.as_str(), server.port).to_socket_addrs();
         let found = found.map_err(|error| Err(error.to_string()))?;
-        let is_local = is_local(&server.host);
+        let is_local = server.is_local();
         let ips = found.map(|address| address.ip());
         let ips = ips.filter(|ip| !is_local || ip.is_loopback());
         let is_clear = is_local && !self.options.wants_tls();
@@ -222,10 +222,4 @@ impl Session {
 
 fn is_warning(notice: &DbError) -> bool {
     notice.parsed_severity() == Some(Severity::Warning)
-}
-
-/// Whether nobody else can listen on the way to a host.
-fn is_local(host: &str) -> bool {
-    let is_loopback = |ip: IpAddr| ip.is_loopback();
-    host == "localhost" || host.parse().is_ok_and(is_loopback)
 }
