@@ -24,15 +24,15 @@ use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Variable};
 use crate::vault::{DATABASE_SCHEMA, Record, Vault};
 use client::{ClientFacts, EXAMPLE_HOST, EXAMPLE_URL};
-use facts::{PlaceholderValue, TemplateFacts, fill};
+use facts::{DovecotDatabase, PlaceholderValue, TemplateFacts, fill};
 use gateway::Backend;
 use server::Server;
 use template::{ConfigPart, chosen};
 
 /// Print configuration for a server, or code for a program
 ///
-/// A mail server's configuration names the vault by its absolute path; a gateway's names the
-/// address of `postkey serve` from the settings. Comments say where each part goes and why. The
+/// A mail server's configuration names the vault by its absolute path, or its database; a gateway's
+/// names the address of `postkey serve` from the settings. Comments say where each part goes and why. The
 /// server's own files are not changed.
 ///
 /// Dovecot has two files; each is printed below a line that names it, or alone with --file. They
@@ -154,7 +154,8 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
     args.expect_flags_of_server()?;
     let record = args.record(context)?;
     let client = args.client(record.as_ref(), context);
-    let vault = match args.needs_vault() {
+    let database = DovecotDatabase::of(&context.settings.vault);
+    let vault = match args.needs_vault() && database.is_none() {
         true => readable_vault(context)?,
         false => context.settings.vault.local().to_owned(),
     };
@@ -164,7 +165,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
         None if is_dovecot => dovecot::Version::choose(context)?,
         None => dovecot::Version::NEWEST,
     };
-    let is_served = is_dovecot && context.settings.vault.file().is_some();
+    let is_served = is_dovecot && database.is_none();
     let served = is_served.then(|| context.open().ok()).flatten();
     if let Some(vault) = served
         .as_ref()
@@ -174,7 +175,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
     }
     let facts = TemplateFacts {
         vault: &vault,
-        database: None,
+        database,
         served: served.as_ref().map(Vault::path),
         listen: &context.settings.listen,
         listen_policy: context.settings.listen_policy.as_ref(),
@@ -289,7 +290,6 @@ fn note_examples(client: &ClientFacts, context: &Context) {
 
 /// The vault's path, if mail servers can read it.
 fn readable_vault(context: &Context) -> Result<PathBuf, Error> {
-    context.settings.vault.expect_file()?;
     let vault = context.open()?;
     vault.expect_login_view()?;
     Ok(vault.path().to_owned())
@@ -326,7 +326,6 @@ fn placeholders() -> Vec<(&'static str, PlaceholderValue)> {
 mod tests {
     use std::path::Path;
 
-    use super::facts::DovecotDatabase;
     use super::template::TEMPLATES;
     use super::*;
     use crate::key::Brand;

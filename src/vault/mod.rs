@@ -63,7 +63,7 @@ pub use changes::Changes;
 pub use comparison::{AffectedKey, Comparison, Effect, Reason};
 pub use contradiction::Contradiction;
 pub use copy::{Copied, Head};
-pub use database::{DatabaseFault, DatabaseOptions, VaultAddress};
+pub use database::{DatabaseAddress, DatabaseFault, DatabaseOptions, DatabaseServer, VaultAddress};
 pub use database_schema::DATABASE_SCHEMA;
 pub use dead::{DeadSecret, FoundSecret};
 pub use deliveries::LastDelivery;

@@ -8,7 +8,7 @@ use super::gateway::Backend;
 use crate::error::Error;
 use crate::key::Brand;
 use crate::settings::{Credentials, Listen};
-use crate::vault::DatabaseAddress;
+use crate::vault::{DatabaseAddress, VaultAddress, VaultLocation};
 
 /// The values for placeholders.
 #[derive(Clone, Copy)]
@@ -41,6 +41,19 @@ pub(super) struct DovecotDatabase<'a> {
     pub(super) address: &'a DatabaseAddress,
     /// The certificates of the authorities that are trusted, if not the system's.
     pub(super) authorities: Option<&'a Path>,
+}
+
+impl<'a> DovecotDatabase<'a> {
+    /// The database at this location, if it is one.
+    pub(super) fn of(vault: &'a VaultLocation) -> Option<Self> {
+        match vault.address() {
+            VaultAddress::File(_) => None,
+            VaultAddress::Database(address) => Some(Self {
+                address,
+                authorities: vault.options().ca_file.as_deref(),
+            }),
+        }
+    }
 }
 
 /// How to compute a placeholder's value.
