@@ -5,7 +5,7 @@ use super::copied::varied;
 use super::database::Database;
 use super::own::OwnCluster;
 use super::shared::{schema, schema_at_once};
-use crate::sandbox::Run;
+use crate::sandbox::{Run, Sandbox};
 
 /// The roles whose members people and servers are.
 const ROLES: [&str; 6] = ["viewer", "auditor", "operator", "keeper", "checker", "mail"];
@@ -76,7 +76,7 @@ const MATRIX: [(&str, &str, &[&str]); 53] = [
     (
         "old secrets of rotations",
         "SELECT sealed FROM rotations",
-        &["operator", "keeper"],
+        &["viewer", "operator", "keeper"],
     ),
     (
         "tails",
@@ -271,6 +271,57 @@ fn whoever_has_no_role_may_do_nothing() {
         assert_ne!(run.status, 0, "{wish}");
     }
     database.run(&format!("DROP ROLE {outsider}"));
+}
+
+#[test]
+fn postkey_does_what_each_role_may_do() {
+    let database = Database::new();
+    let sandbox = Sandbox::new();
+    let run = |role: &str, words: &str| {
+        let url = format!("{}&user={}", database.url(), database.role(role));
+        let mut command = sandbox.command(words.split(' '));
+        Run::of(command.env("POSTKEY_VAULT", url).output().unwrap())
+    };
+    let denied = |role: &str, words: &str| {
+        let run = run(role, words).expect(5);
+        let said = "error: your role may not do this: permission denied for ";
+        assert!(run.stderr.contains(said), "{role} {words}: {run:?}");
+    };
+    for words in [
+        "generate api web --label team=shop",
+        "generate smtp mail --username shop",
+        "rotate mail",
+        "rotate --finish --yes mail",
+        "set web --expires 30d",
+        "deactivate web",
+        "activate web",
+        "regenerate --yes web",
+        "rename web site",
+        "list",
+        "show mail",
+        "check",
+        "log verify",
+        "delete --yes site",
+    ] {
+        run("operator", words).expect(0);
+    }
+    for role in ["viewer", "keeper"] {
+        for words in ["list", "show mail", "check"] {
+            run(role, words).expect(0);
+        }
+    }
+    let shown = run("viewer", "show mail");
+    let noted = "your role may not read the audit log";
+    assert!(shown.stderr.contains(noted), "{shown:?}");
+    run("auditor", "log verify").expect(0);
+    for words in ["generate api x", "deactivate mail", "delete --yes mail"] {
+        denied("viewer", words);
+        denied("auditor", words);
+        denied("mail", words);
+    }
+    denied("viewer", "log verify");
+    denied("auditor", "list");
+    denied("checker", "list");
 }
 
 #[test]

@@ -16,11 +16,10 @@ GRANT EXECUTE ON FUNCTION instr(TEXT, TEXT), json_each(TEXT), randomblob(INT) TO
   postkey_auditor, postkey_operator, postkey_keeper, postkey_checker;
 
 -- A viewer lists keys and secrets' tails. Of the log it sees that there is an entry, not what it says.
-GRANT SELECT ON keys, labels, policies, deliveries, log_head TO postkey_viewer;
+-- Old secrets in `rotations` are encrypted with a key of 256 random bits that is not here.
+GRANT SELECT ON keys, labels, policies, deliveries, rotations, log_head TO postkey_viewer;
 GRANT SELECT ON SEQUENCE keys_id_seq TO postkey_viewer;
 GRANT SELECT (key_id, tail, login, created_at, retires_at, retired_at) ON secrets TO postkey_viewer;
-GRANT SELECT (key_id, tail, destination, progress, since, after_at, held, held_at, detail)
-  ON rotations TO postkey_viewer;
 GRANT SELECT (key_id, tail) ON sealed TO postkey_viewer;
 GRANT SELECT (sequence, at, command, key_id, hash) ON log TO postkey_viewer;
 
