@@ -162,7 +162,7 @@ fn an_address_that_cannot_be_used_says_why() {
         ),
         (&vault, "serve", 5, "needs a vault in a file"),
         (&vault, "restore x.db", 5, "needs a vault in a file"),
-        (&vault, "connect dovecot", 5, "needs a vault in a file"),
+        (&vault, "connect dovecot --dovecot 2.4", 0, ""),
         (
             &address(&empty, "operator"),
             "list",

@@ -15,7 +15,7 @@ mod statements;
 mod tls;
 mod value;
 
-pub use address::{DatabaseAddress, VaultAddress};
+pub use address::{DatabaseAddress, DatabaseServer, VaultAddress};
 pub(super) use commit::CommitFault;
 pub use fault::DatabaseFault;
 pub use options::DatabaseOptions;
