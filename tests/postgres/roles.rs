@@ -317,7 +317,11 @@ fn postkey_does_what_each_role_may_do() {
     for words in ["generate api x", "deactivate mail", "delete --yes mail"] {
         denied("viewer", words);
         denied("auditor", words);
-        denied("mail", words);
+        let unseen = run("mail", words).expect(5).stderr;
+        assert!(
+            unseen.contains("no vault that your role can use"),
+            "{unseen}"
+        );
     }
     denied("viewer", "log verify");
     denied("auditor", "list");
